@@ -1,0 +1,1 @@
+"""Corpus, queries and judgements in the formats people publish."""

@@ -1,0 +1,1 @@
+"""One reader a format, each run in a killable child process."""

@@ -1,0 +1,42 @@
+"""What an encoder is: units and queries in, named vectors out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from plait.schema import Query, Unit
+from plait.scoring.mixture import MixtureParameters
+from plait.scoring.vectors import QueryVectors, UnitVectors, VectorField
+
+
+class Encoder(Protocol):
+    """Turns units and queries into vectors that an index can compare.
+
+    Attributes:
+        name: what the user typed to get it: "plait-mini", a path, a hub id.
+        fingerprint: changes whenever the vectors would; a library refuses another one.
+        fields: the vector fields it fills.
+        mixture: how its lanes and BM25 are best combined; None when that was never fitted.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def fingerprint(self) -> str: ...
+    @property
+    def fields(self) -> tuple[VectorField, ...]: ...
+    @property
+    def mixture(self) -> MixtureParameters | None: ...
+
+    def encode_units(self, units: Sequence[Unit]) -> list[UnitVectors]:
+        """Return the vectors of each unit, in order; pictures are opened from their paths."""
+        ...
+
+    def encode_query(self, query: Query) -> QueryVectors:
+        """Return the vectors of a query.
+
+        Raises:
+            QueryError: an image that is missing, is not an image, or holds too many pixels.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""Measures, runs, and scoring a searcher on a collection."""

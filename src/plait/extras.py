@@ -1,0 +1,30 @@
+"""Optional packages: the module, or the pip command that brings it."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+from plait.errors import MissingExtraError
+
+# module -> the extra of plait that installs it
+_EXTRA_OF = {
+    "fastapi": "serve",
+    "uvicorn": "serve",
+    "mcp": "mcp",
+    "pytrec_eval": "eval",
+}
+
+
+def require(module: str) -> ModuleType:
+    """Return an optional module, imported.
+
+    Raises:
+        MissingExtraError: it is not installed; the message names the pip command.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        extra = _EXTRA_OF.get(module.partition(".")[0])
+        wanted = f'"plait[{extra}]"' if extra else module
+        raise MissingExtraError(f"{module} is not installed: run  pip install {wanted}") from error

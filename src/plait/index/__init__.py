@@ -1,0 +1,1 @@
+"""Durable storage and exact scores, one signal at a time; NumPy, never torch."""

@@ -1,0 +1,117 @@
+"""What an index is: a durable store of units, and the read view that a search ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plait.schema import Filter, Metadata, Unit
+from plait.scoring.vectors import UnitVectors, Vectors
+
+Scores = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDocument:
+    """One document as the index keeps it.
+
+    Attributes:
+        id, title, source, metadata: as in `schema.Document`.
+        content_sha256: hex digest of the file it was read from; tells whether it changed.
+        warnings: what its reader left out.
+        units: how many units it has.
+    """
+
+    id: str
+    title: str
+    source: str
+    metadata: Metadata
+    content_sha256: str
+    warnings: tuple[str, ...] = ()
+    units: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One document ready to store: its units, and the vectors of each unit in the same order."""
+
+    document: StoredDocument
+    units: tuple[Unit, ...]
+    vectors: tuple[UnitVectors, ...]
+
+
+class Index(Protocol):
+    """A durable store. Every call that changes it is all or nothing, and lasting once it returns."""
+
+    def add(self, entries: Sequence[Entry]) -> None:
+        """Store documents; one with an id already stored replaces all of its units."""
+        ...
+
+    def remove(self, document_ids: Sequence[str]) -> int:
+        """Remove documents; return how many were there."""
+        ...
+
+    def documents(self) -> list[StoredDocument]:
+        """Return what is stored, ordered by source."""
+        ...
+
+    def snapshot(self) -> Snapshot:
+        """Return a read view of this moment; later writes do not change it."""
+        ...
+
+    def optimize(self) -> None:
+        """Merge small pieces and drop versions no longer needed; safe to interrupt."""
+        ...
+
+    def pictures(self) -> set[str]:
+        """Return the sha256 of every picture that a stored unit refers to."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Snapshot(Protocol):
+    """N units in a fixed order, ready to be scored."""
+
+    def __len__(self) -> int: ...
+
+    def mask(self, filters: Sequence[Filter]) -> Mask | None:
+        """Return (N,) True where every filter holds; None when there are no filters."""
+        ...
+
+    def field_scores(self, field: str, query: Vectors, weights: Vectors, mask: Mask | None = None) -> Scores:
+        """Score every unit by one vector field.
+
+        Args:
+            query: (parts, tokens, width).
+            weights: (parts,), summing to 1.
+            mask: units to score; None means all.
+
+        Returns:
+            (N,) weighted sum over the query's parts of the best item's MaxSim divided by the number
+            of query tokens, so in [-1, 1]; NaN for a unit without items and outside the mask.
+        """
+        ...
+
+    def bm25(self, texts: Sequence[str], weights: Sequence[float], mask: Mask | None = None) -> Scores:
+        """Return (N,) weighted BM25 scores, 0 where no word matches; NaN outside the mask."""
+        ...
+
+    def best_items(
+        self, field: str, query: Vectors, weights: Vectors, rows: Sequence[int]
+    ) -> list[int | None]:
+        """Return, for each row, which of its items scored best in a field; None where it has none."""
+        ...
+
+    def units(self, rows: Sequence[int]) -> list[tuple[Unit, StoredDocument]]:
+        """Return the stored units of some rows, in that order."""
+        ...
+
+    def documents_of(self) -> Mapping[str, Sequence[int]]:
+        """Return document id -> the rows of its units."""
+        ...

@@ -1,0 +1,1 @@
+"""plait-mini: the default encoder, on frozen MiniLM and a small vision backbone."""

@@ -1,0 +1,1 @@
+"""ReT (arXiv 2503.01980) in transformers form."""

@@ -1,0 +1,395 @@
+"""The nouns every room speaks: documents and their parts, queries, hits, runs and judgements.
+
+All are frozen dataclasses of plain values; `to_dict` and `from_dict` give the JSON form that the
+command line, HTTP and evaluation share.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from plait.errors import QueryError
+
+Scalar = str | int | float | bool
+Metadata = Mapping[str, Scalar]
+Image = str | bytes  # a path, or the encoded bytes of a picture (PNG, JPEG, ...)
+
+Run = Mapping[str, Mapping[str, float]]  # query id -> document id -> score, higher is better
+Qrels = Mapping[str, Mapping[str, int]]  # query id -> document id -> relevance, 0 = not relevant
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle on a page, as fractions of its width and height, origin at the top left.
+
+    Each value lies in [0, 1]; left <= right and top <= bottom. The page is the one a reader sees:
+    rotation and crop box are already applied.
+    """
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An encoded picture on disk (PNG or JPEG), named by its content.
+
+    Attributes:
+        path: where the file lies. Readers write into a spool folder; the library moves it.
+        sha256: hex digest of the file's bytes.
+    """
+
+    path: str
+    sha256: str
+    width_px: int
+    height_px: int
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One run of text, or one figure, at its place in the document's reading order.
+
+    Attributes:
+        kind: "text" or "image".
+        text: the words of a text segment; of an image, its alternative text ("" if none).
+        picture: the figure as it looks on the page; None for text.
+        caption: the caption of a figure; "" if none.
+        section: headings that contain it, outermost first.
+        page: 1-based page number; None where the format has no pages.
+        box: place on that page; None where unknown.
+        anchor: the nearest HTML id before it, for linking; "" if none.
+    """
+
+    kind: Literal["text", "image"]
+    text: str = ""
+    picture: Picture | None = None
+    caption: str = ""
+    section: tuple[str, ...] = ()
+    page: int | None = None
+    box: Box | None = None
+    anchor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page: its 1-based number, printed label, and rendered image (None if not rendered)."""
+
+    number: int
+    label: str = ""
+    picture: Picture | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One read file.
+
+    Attributes:
+        id: stable for one source: adding the file again keeps it.
+        source: path or address the document came from.
+        metadata: what the file says of itself ("author", "type", "pages", ...), flat.
+        segments: text and images in reading order.
+        pages: empty where the format has none.
+        warnings: what the reader had to leave out, one sentence each.
+    """
+
+    id: str
+    title: str
+    source: str
+    metadata: Metadata = field(default_factory=dict)
+    segments: tuple[Segment, ...] = ()
+    pages: tuple[Page, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Document:
+        """Return the document that `to_dict` wrote."""
+        return cls(
+            id=values["id"],
+            title=values["title"],
+            source=values["source"],
+            metadata=dict(values.get("metadata", {})),
+            segments=tuple(segment_from_dict(s) for s in values.get("segments", ())),
+            pages=tuple(
+                Page(p["number"], p.get("label", ""), _picture(p.get("picture")))
+                for p in values.get("pages", ())
+            ),
+            warnings=tuple(values.get("warnings", ())),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A window of a unit's text, short enough to encode whole.
+
+    Attributes:
+        text: the words as they stand, for showing.
+        page, box, anchor: where the window begins.
+    """
+
+    text: str
+    page: int | None = None
+    box: Box | None = None
+    anchor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What is ranked: one section or one page of a document, with its passages and figures.
+
+    A unit's text score is the best of its passages, its image score the best of its figures:
+    never an average.
+
+    Attributes:
+        id: "<document id>:<ordinal>".
+        ordinal: position within the document, from 0.
+        title: the document's title.
+        section: headings that contain it, outermost first.
+        page: the page it stands on or begins on; None where there are none.
+        passages: overlapping windows that together hold all of the unit's text.
+        figures: its image segments, each with a picture.
+        page_picture: image of the whole page; None if there is none.
+    """
+
+    id: str
+    document_id: str
+    ordinal: int
+    title: str
+    section: tuple[str, ...] = ()
+    page: int | None = None
+    passages: tuple[Passage, ...] = ()
+    figures: tuple[Segment, ...] = ()
+    page_picture: Picture | None = None
+
+    @property
+    def text(self) -> str:
+        """All words to match: headings, passages, captions and alternative texts, one a line."""
+        parts = [" > ".join(dict.fromkeys((self.title, *self.section)))]
+        parts += [passage.text for passage in self.passages]
+        parts += [words for figure in self.figures for words in (figure.caption, figure.text) if words]
+        return "\n".join(part for part in parts if part)
+
+
+FilterOperator = Literal["=", "!=", "<", "<=", ">", ">=", "in", "glob"]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A condition on a unit that must hold before it is ranked.
+
+    Attributes:
+        field: a key of the document's metadata, or one of "source", "title", "document",
+            "section", "page". A unit without the field never passes, except under "!=".
+        operator: "in" takes a sequence of values, "glob" a shell pattern; both sides of
+            "<", "<=", ">", ">=" are compared as numbers when both can be, else as text.
+    """
+
+    field: str
+    operator: FilterOperator
+    value: Scalar | tuple[Scalar, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is asked: texts, pictures, or both, each with a weight.
+
+    The one query object of Python, the command line, HTTP and evaluation.
+
+    Attributes:
+        texts: what is asked in words; empty strings are dropped.
+        images: paths or encoded bytes.
+        text_weights, image_weights: one positive number for each text and image; () means all 1.
+        filters: all must hold.
+
+    Raises:
+        QueryError: neither text nor image; weights that do not match, are not positive or not finite.
+    """
+
+    texts: tuple[str, ...] = ()
+    images: tuple[Image, ...] = ()
+    text_weights: tuple[float, ...] = ()
+    image_weights: tuple[float, ...] = ()
+    filters: tuple[Filter, ...] = ()
+
+    def __post_init__(self) -> None:
+        texts, text_weights = _weighted(self.texts, self.text_weights, "text")
+        images, image_weights = _weighted(self.images, self.image_weights, "image")
+        if not texts and not images:
+            raise QueryError("the query is empty: give it a text, an image, or both")
+        object.__setattr__(self, "texts", texts)
+        object.__setattr__(self, "text_weights", text_weights)
+        object.__setattr__(self, "images", images)
+        object.__setattr__(self, "image_weights", image_weights)
+        object.__setattr__(self, "filters", tuple(self.filters))
+
+    @classmethod
+    def of(cls, text: str = "", image: Image | Path | None = None, **filters: Scalar) -> Query:
+        """Return the common query: one text, one image, or both; keyword filters mean equality."""
+        images = () if image is None else (str(image) if isinstance(image, Path) else image,)
+        wanted = tuple(Filter(name, "=", value) for name, value in filters.items())
+        return cls(texts=(text,), images=images, filters=wanted)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form; image bytes become {"base64": ...}."""
+        return {
+            "texts": list(self.texts),
+            "images": [
+                {"base64": base64.b64encode(i).decode()} if isinstance(i, bytes) else {"path": i}
+                for i in self.images
+            ],
+            "text_weights": list(self.text_weights),
+            "image_weights": list(self.image_weights),
+            "filters": [asdict(f) for f in self.filters],
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Query:
+        """Return the query that `to_dict` wrote, or that a client sent.
+
+        Raises:
+            QueryError: an unknown key, a wrong type, or anything the constructor refuses.
+        """
+        unknown = set(values) - {"texts", "images", "text_weights", "image_weights", "filters"}
+        if unknown:
+            raise QueryError(f"unknown key in the query: {', '.join(sorted(unknown))}")
+        try:
+            return cls(
+                texts=tuple(str(t) for t in values.get("texts", ())),
+                images=tuple(_image(i) for i in values.get("images", ())),
+                text_weights=tuple(float(w) for w in values.get("text_weights", ())),
+                image_weights=tuple(float(w) for w in values.get("image_weights", ())),
+                filters=tuple(_filter(f) for f in values.get("filters", ())),
+            )
+        except (TypeError, KeyError, AttributeError) as error:
+            raise QueryError(f"the query is not of the expected form: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One ranked unit, and where to look at it.
+
+    Attributes:
+        rank: from 1.
+        score: higher is better; comparable within one answer only.
+        passage: the words that matched best; "" if the unit has no text.
+        page, box, anchor: the place of that passage, or of the figure when only it matched.
+        picture: path of the figure that matched best, or of the unit's first; None if it has none.
+        caption: that figure's caption.
+        page_picture: path of the page's image; None if there is none.
+        lanes: what each lane contributed, by lane name ("bm25", "text", "image", ...), as raw scores.
+    """
+
+    rank: int
+    score: float
+    unit_id: str
+    document_id: str
+    title: str
+    source: str
+    section: tuple[str, ...] = ()
+    page: int | None = None
+    box: Box | None = None
+    anchor: str = ""
+    passage: str = ""
+    picture: str | None = None
+    caption: str = ""
+    page_picture: str | None = None
+    lanes: Mapping[str, float] = field(default_factory=dict)
+    metadata: Metadata = field(default_factory=dict)
+
+    @property
+    def place(self) -> str:
+        """Where to look, in words: "page 3", "Section > Subsection", or both."""
+        parts = [f"page {self.page}"] if self.page is not None else []
+        if self.section:
+            parts.append(" > ".join(self.section))
+        return ", ".join(parts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form, with the place in words."""
+        return {**asdict(self), "place": self.place}
+
+
+def segment_from_dict(values: Mapping[str, Any]) -> Segment:
+    """Return the segment whose `dataclasses.asdict` form this is."""
+    return Segment(
+        kind=values["kind"],
+        text=values.get("text", ""),
+        picture=_picture(values.get("picture")),
+        caption=values.get("caption", ""),
+        section=tuple(values.get("section", ())),
+        page=values.get("page"),
+        box=_box(values.get("box")),
+        anchor=values.get("anchor", ""),
+    )
+
+
+def unit_from_dict(values: Mapping[str, Any]) -> Unit:
+    """Return the unit whose `dataclasses.asdict` form this is."""
+    return Unit(
+        id=values["id"],
+        document_id=values["document_id"],
+        ordinal=values["ordinal"],
+        title=values["title"],
+        section=tuple(values["section"]),
+        page=values["page"],
+        passages=tuple(
+            Passage(p["text"], p["page"], _box(p["box"]), p["anchor"]) for p in values["passages"]
+        ),
+        figures=tuple(segment_from_dict(f) for f in values["figures"]),
+        page_picture=_picture(values["page_picture"]),
+    )
+
+
+def _picture(values: Mapping[str, Any] | None) -> Picture | None:
+    return None if values is None else Picture(**values)
+
+
+def _box(values: Mapping[str, float] | None) -> Box | None:
+    return None if values is None else Box(**values)
+
+
+def _image(value: Any) -> Image:
+    if isinstance(value, str | bytes):
+        return value
+    if "base64" in value:
+        try:
+            return base64.b64decode(value["base64"], validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise QueryError("an image of the query is not valid base64") from error
+    return str(value["path"])
+
+
+def _filter(values: Mapping[str, Any]) -> Filter:
+    operators = {"=", "!=", "<", "<=", ">", ">=", "in", "glob"}
+    operator = values.get("operator", "=")
+    if operator not in operators:
+        raise QueryError(f"unknown filter operator {operator!r}: use one of {' '.join(sorted(operators))}")
+    value = values["value"]
+    return Filter(str(values["field"]), operator, tuple(value) if isinstance(value, list) else value)
+
+
+def _weighted(items: Sequence[Any], weights: Sequence[float], what: str) -> tuple[Any, Any]:
+    """Return the non-empty items and their weights, all 1 when none are given."""
+    if weights and len(weights) != len(items):
+        raise QueryError(
+            f"{len(items)} {what}s but {len(weights)} weights: give one weight for each, or none"
+        )
+    if any(not math.isfinite(w) or w <= 0 for w in weights):
+        raise QueryError(f"{what} weights must be positive numbers, got {list(weights)}")
+    pairs = [
+        (item, weight)
+        for item, weight in zip(items, weights or [1.0] * len(items), strict=True)
+        if (item.strip() if isinstance(item, str) else item)
+    ]
+    return tuple(i for i, _ in pairs), tuple(float(w) for _, w in pairs)

@@ -1,0 +1,1 @@
+"""The shared maths of ranking, written once for NumPy and torch."""

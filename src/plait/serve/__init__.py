@@ -1,0 +1,1 @@
+"""HTTP, a web page, and MCP: thin skins over Library."""

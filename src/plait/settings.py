@@ -1,0 +1,81 @@
+"""Defaults and limits: one frozen dataclass, changed by environment variables or a TOML file."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+from plait.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a user may change; each also as PLAIT_<NAME> in the environment.
+
+    Attributes:
+        model: encoder of a new library: "plait-mini", or the folder of a ReT checkpoint.
+        threads: torch threads while encoding; 0 leaves torch's own choice.
+        read_workers: files read at once, each in its own process.
+        read_memory_mb: address space of one reading process.
+        read_cpu_seconds, read_wall_seconds: time for one file.
+        max_pixels: largest picture or page that is decoded, in pixels.
+        max_file_mb: larger files are refused unread.
+        page_dpi: resolution of stored page images; 0 stores none.
+        figure_dpi: resolution of figures cut out of pages.
+        batch_documents: documents made durable together.
+        llm_url, llm_model: an OpenAI-compatible endpoint for written answers; "" answers by quoting.
+    """
+
+    model: str = "plait-mini"
+    threads: int = 0
+    read_workers: int = 1
+    read_memory_mb: int = 1500
+    read_cpu_seconds: int = 120
+    read_wall_seconds: int = 180
+    max_pixels: int = 50_000_000
+    max_file_mb: int = 512
+    page_dpi: int = 90
+    figure_dpi: int = 150
+    batch_documents: int = 16
+    llm_url: str = ""
+    llm_model: str = ""
+
+
+def load_settings(toml: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """Return the defaults, changed by a TOML file (if it exists) and then by the environment.
+
+    Raises:
+        InputError: an unknown key, or a value of the wrong type.
+    """
+    settings = Settings()
+    if toml is not None and toml.is_file():
+        try:
+            values = tomllib.loads(toml.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise InputError(f"{toml} is not valid TOML: {error}") from error
+        settings = _changed(settings, values, str(toml))
+    variables = os.environ if environment is None else environment
+    known = {f.name for f in fields(Settings)}
+    wanted = {
+        name[6:].lower(): value
+        for name, value in variables.items()
+        if name.startswith("PLAIT_") and name[6:].lower() in known
+    }
+    return _changed(settings, wanted, "the environment")
+
+
+def _changed(settings: Settings, values: Mapping[str, object], where: str) -> Settings:
+    known = {f.name: type(getattr(settings, f.name)) for f in fields(settings)}
+    for name, value in values.items():
+        if name not in known:
+            raise InputError(f"unknown setting {name!r} in {where}: use one of {', '.join(known)}")
+        try:
+            settings = replace(settings, **{name: known[name](value)})
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"setting {name} in {where} must be {known[name].__name__}, got {value!r}"
+            ) from error
+    return settings

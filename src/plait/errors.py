@@ -11,6 +11,7 @@
     │   ├── LibraryLockedError          another process is writing
     │   └── LibraryFormatError          written by another format or another model
     ├── ModelError                      a model cannot be found or loaded
+    ├── GenerateError                   the model that writes answers failed
     └── MissingExtraError (ImportError) an optional package is not installed
 
 A message says what was seen, what was expected, and the next step.
@@ -76,6 +77,10 @@ class LibraryFormatError(LibraryError):
 
 class ModelError(PlaitError):
     """A model cannot be found or loaded."""
+
+
+class GenerateError(PlaitError):
+    """The model that writes answers cannot be reached, refused, or sent something unreadable."""
 
 
 class MissingExtraError(PlaitError, ImportError):

@@ -1,1 +1,1 @@
-"""Losses, negatives and trainers."""
+"""Training: losses, and what computes them over several processes."""

@@ -1,1 +1,1 @@
-"""ReT (arXiv 2503.01980) in transformers form."""
+"""ReT as transformers models: configuration, modelling, processing, and the official release's files."""

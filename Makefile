@@ -1,0 +1,45 @@
+# make demo    set everything up, add an illustrated handbook, and search it by text, image and both
+# make test    set everything up and run the tests
+# make check   lint, types, layers, spelling
+.PHONY: help setup demo test check format clean
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# Two torch threads on two cores slow each other down: one in tests.
+export OMP_NUM_THREADS ?= 1
+
+help:
+	@sed -n 's/^# \(make\)/\1/p' Makefile
+
+setup: $(STAMP)
+
+# torch first, and alone: the constraints name the CPU build, and a later resolution would bring CUDA.
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "plait needs Python 3.11 or later, this is " + sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: setup
+	$(BIN)/python examples/demo.py
+
+test: setup
+	$(BIN)/python -m pytest -q
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/typos
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) .ci-venv dist build demo-library .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

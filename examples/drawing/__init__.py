@@ -1,0 +1,1 @@
+"""Drawings of the Marla 2, an espresso machine that does not exist."""

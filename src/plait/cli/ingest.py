@@ -1,0 +1,102 @@
+"""plait add, plait status, plait remove."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from plait.cli.console import JsonOption, LibraryOption, open_library, print_json, progress_bar, warn
+
+if TYPE_CHECKING:
+    from plait.library import AddReport
+
+_SHOWN_WARNINGS = 5
+
+
+def add(
+    paths: Annotated[list[Path], typer.Argument(help="Files and folders to add.", show_default=False)],
+    library: LibraryOption = None,
+    force: Annotated[bool, typer.Option("--force", help="Read unchanged files again too.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Add files and folders; changed files are updated, unchanged ones skipped.
+
+    Without --library, the nearest .plait here or above is used, and made here if there is none.
+    """
+    from plait.errors import NoLibraryError
+    from plait.library import Library
+
+    try:
+        opened = Library.find() if library is None else Library(library)
+    except NoLibraryError:
+        opened = Library(".")
+    with opened, progress_bar("adding") as progress:
+        report = opened.add(paths, force=force, progress=progress)
+    for failure in report.failed:
+        warn(f"skipped {failure}")
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        _print_report(report)
+    if report.failed:
+        sys.exit(1)
+
+
+def status(library: LibraryOption = None, as_json: JsonOption = False) -> None:
+    """Say what the library holds."""
+    with open_library(library) as opened:
+        state = opened.status()
+    if as_json:
+        print_json(state.to_dict())
+        return
+    print(f"library    {state.folder}")
+    print(f"model      {state.model}")
+    print(f"documents  {state.documents:,}")
+    print(f"units      {state.units:,}  (sections or pages: what is ranked)")
+    print(f"figures    {state.figures:,}")
+    print(f"on disk    {state.bytes_on_disk / 1e6:,.1f} MB")
+    if state.missing:
+        print(f"missing    {len(state.missing):,} files are gone: plait remove --missing forgets them")
+
+
+def remove(
+    targets: Annotated[
+        list[str] | None,
+        typer.Argument(help="Paths, folders, patterns or document ids.", show_default=False),
+    ] = None,
+    missing: Annotated[bool, typer.Option("--missing", help="Remove documents whose file is gone.")] = False,
+    library: LibraryOption = None,
+) -> None:
+    """Remove documents from the library; the files themselves stay."""
+    from plait.errors import InputError
+
+    if not targets and not missing:
+        raise InputError("nothing named: give paths, folders, patterns or ids, or --missing")
+    with open_library(library) as opened:
+        count = opened.remove(targets) if targets else 0
+        count += opened.remove_missing() if missing else 0
+    print(f"removed {count} document{'' if count == 1 else 's'}")
+    if not count:
+        raise InputError(f"no document of the library matches {' '.join(targets or ['--missing'])}")
+
+
+def _print_report(report: AddReport) -> None:
+    handled = report.added + report.updated
+    rate = f", {handled / report.seconds:.1f} documents/s" if handled and report.seconds > 0.5 else ""
+    parts = [
+        f"{report.added:,} added",
+        f"{report.updated:,} updated" if report.updated else "",
+        f"{report.unchanged:,} unchanged" if report.unchanged else "",
+        f"{report.shown:,} pictures already shown by a document" if report.shown else "",
+        f"{len(report.failed):,} skipped" if report.failed else "",
+    ]
+    print(", ".join(part for part in parts if part))
+    if handled:
+        print(f"{report.units:,} units, {report.figures:,} figures in {report.seconds:.1f} s{rate}")
+    for warning in report.warnings[:_SHOWN_WARNINGS]:
+        warn(warning)
+    if len(report.warnings) > _SHOWN_WARNINGS:
+        warn(f"and {len(report.warnings) - _SHOWN_WARNINGS:,} more remarks; --json lists all")

@@ -1,0 +1,71 @@
+"""plait: the command line. Verbs first; each command parses, calls the library, and prints.
+
+Exit codes: 0 done; 1 done, but some files were skipped (each is named with a remedy); 2 the
+command or its input cannot be used; 3 the library folder cannot be used; 4 a model or an optional
+package is missing; 130 interrupted (what was stored stays).
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from plait.cli import ask, ingest, search, serve
+from plait.cli.console import fail
+from plait.errors import LibraryError, MissingExtraError, ModelError, PlaitError
+
+app = typer.Typer(
+    name="plait",
+    help="Search illustrated documents by text, by image, or by both at once.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(ingest.add)
+app.command()(search.search)
+app.command()(ask.ask)
+app.command()(ingest.status)
+app.command()(ingest.remove)
+app.command()(serve.serve)
+app.command()(serve.mcp)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from plait import __version__
+
+        print(f"plait {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Search illustrated documents by text, by image, or by both at once."""
+
+
+def run() -> None:
+    """Run the command line; every error on purpose is one line and an exit code."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        fail("interrupted; what was stored stays, and the same command goes on from there", 130)
+    except PlaitError as error:
+        fail(str(error), exit_code_of(error))
+    except BrokenPipeError:  # `plait search ... | head` closed the pipe: not an error
+        sys.stderr.close()
+        sys.exit(0)
+
+
+def exit_code_of(error: PlaitError) -> int:
+    """Return the exit code that stands for an error."""
+    if isinstance(error, LibraryError):
+        return 3
+    if isinstance(error, ModelError | MissingExtraError):
+        return 4
+    return 2

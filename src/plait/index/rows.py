@@ -1,0 +1,171 @@
+"""How documents become rows of one Arrow table: a row a unit, with everything every lane needs.
+
+Because one row holds all of a unit, one commit makes a document visible in every lane or in none.
+
+    id            "<document id>:<ordinal>"
+    document_id, source
+    ordinal       position in the document; -1 for the one row of a document without units
+    page          1-based; 0 where there is none
+    section       headings, outermost first
+    pictures      sha256 of every picture the unit refers to
+    unit          the Unit as JSON; null where ordinal is -1
+    document      the StoredDocument as JSON, on its first row only; null elsewhere
+    terms, counts, words          the lexical lane: `lexical.term_counts` of the unit's text
+    <field>_vectors               a vector field: items x tokens vectors of float16, items first
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from plait.errors import ShapeError
+from plait.index.base import Entry, StoredDocument
+from plait.index.lexical import term_counts
+from plait.schema import Unit, unit_from_dict
+from plait.scoring.vectors import UnitVectors, VectorField, Vectors
+
+
+def schema(fields: Sequence[VectorField]) -> pa.Schema:
+    """Return the columns of a library whose encoder fills these vector fields."""
+    packed = {"lance-encoding:compression": "zstd"}
+    return pa.schema(
+        [
+            pa.field("id", pa.string()),
+            pa.field("document_id", pa.string()),
+            pa.field("source", pa.string()),
+            pa.field("ordinal", pa.int32()),
+            pa.field("page", pa.int32()),
+            pa.field("section", pa.list_(pa.string())),
+            pa.field("pictures", pa.list_(pa.string())),
+            pa.field("unit", pa.string(), metadata=packed),
+            pa.field("document", pa.string(), metadata=packed),
+            pa.field("terms", pa.list_(pa.uint64())),
+            pa.field("counts", pa.list_(pa.uint16())),
+            pa.field("words", pa.uint32()),
+            *(pa.field(column(f.name), pa.list_(pa.list_(pa.float16(), f.width))) for f in fields),
+        ]
+    )
+
+
+def column(field: str) -> str:
+    """Return the name of the column that holds a vector field."""
+    return f"{field}_vectors"
+
+
+def to_table(entries: Sequence[Entry], fields: Sequence[VectorField]) -> pa.Table:
+    """Return the rows of some documents.
+
+    Raises:
+        ShapeError: units and vectors do not fit each other or the fields, or a vector is not finite.
+    """
+    for entry in entries:
+        _check(entry, fields)
+    rows = [row for entry in entries for row in _rows(entry)]
+    vectors = [_padded(entry) for entry in entries]
+    columns = [pa.array([row[f.name] for row in rows], f.type) for f in schema(())]
+    columns += [_vector_column(field, [v for group in vectors for v in group]) for field in fields]
+    return pa.Table.from_arrays(columns, schema=schema(fields))
+
+
+def read_unit(text: str) -> Unit:
+    """Return the unit that a "unit" cell holds."""
+    return unit_from_dict(json.loads(text))
+
+
+def read_document(text: str) -> StoredDocument:
+    """Return the document that a "document" cell holds."""
+    values = json.loads(text)
+    return StoredDocument(**{**values, "warnings": tuple(values["warnings"])})
+
+
+def lists(cells: pa.ListArray) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return the numbers of a column of lists one after the other, and how many each row holds."""
+    sizes = cells.value_lengths().fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
+    return cells.flatten().to_numpy(zero_copy_only=False), sizes
+
+
+def vectors(cells: pa.ListArray, field: VectorField) -> tuple[NDArray[np.float16], NDArray[np.int64]]:
+    """Return (items, tokens, width) the vectors of a column, and how many items each row holds."""
+    sizes = cells.value_lengths().fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
+    flat = cells.flatten().flatten().to_numpy(zero_copy_only=False)
+    return flat.reshape(-1, field.tokens, field.width), sizes // field.tokens
+
+
+def _rows(entry: Entry) -> Iterator[dict[str, Any]]:
+    document = replace(entry.document, units=len(entry.units))
+    texts: list[Unit | None] = list(entry.units) or [None]
+    for place, unit in enumerate(texts):
+        terms, counts, words = term_counts(unit.text if unit else "")
+        yield {
+            "id": _clean(unit.id if unit else f"{document.id}:-1"),
+            "document_id": _clean(document.id),
+            "source": _clean(document.source),
+            "ordinal": unit.ordinal if unit else -1,
+            "page": (unit.page or 0) if unit else 0,
+            "section": [_clean(heading) for heading in unit.section] if unit else [],
+            "pictures": _pictures(unit) if unit else [],
+            "unit": _json(unit) if unit else None,
+            "document": _json(document) if place == 0 else None,
+            "terms": terms,
+            "counts": counts,
+            "words": words,
+        }
+
+
+def _pictures(unit: Unit) -> list[str]:
+    every = [figure.picture for figure in unit.figures] + [unit.page_picture]
+    return list(dict.fromkeys(picture.sha256 for picture in every if picture is not None))
+
+
+def _json(value: Unit | StoredDocument) -> str:
+    return _clean(json.dumps(asdict(value), ensure_ascii=False))
+
+
+def _clean(text: str) -> str:
+    """Return the text without lone surrogates, which some PDFs hold and UTF-8 cannot."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _padded(entry: Entry) -> list[UnitVectors]:
+    return list(entry.vectors) or [UnitVectors({})]
+
+
+def _vector_column(field: VectorField, units: Sequence[UnitVectors]) -> pa.ListArray:
+    empty = np.empty((0, field.tokens, field.width), np.float32)
+    items: list[Vectors] = [unit.fields.get(field.name, empty) for unit in units]
+    flat = np.concatenate([empty, *items]).astype(np.float16).reshape(-1)
+    offsets = np.cumsum([0, *(len(one) * field.tokens for one in items)])
+    inner = pa.FixedSizeListArray.from_arrays(pa.array(flat, pa.float16()), field.width)
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), inner)
+
+
+def _check(entry: Entry, fields: Sequence[VectorField]) -> None:
+    name = entry.document.id
+    if len(entry.units) != len(entry.vectors):
+        raise ShapeError(f"document {name}: {len(entry.units)} units but vectors for {len(entry.vectors)}")
+    if any(unit.document_id != name for unit in entry.units):
+        raise ShapeError(f"document {name}: one of its units belongs to another document")
+    if len({unit.id for unit in entry.units}) < len(entry.units):
+        raise ShapeError(f"document {name}: two of its units share one id")
+    known = {field.name: field for field in fields}
+    for unit, of_unit in zip(entry.units, entry.vectors, strict=True):
+        for field_name, values in of_unit.fields.items():
+            _check_vectors(unit.id, field_name, values, known.get(field_name))
+
+
+def _check_vectors(unit: str, name: str, values: Vectors, field: VectorField | None) -> None:
+    if field is None:
+        raise ShapeError(f"unit {unit}: no vector field is called {name!r} in this library")
+    if values.ndim != 3 or values.shape[1:] != (field.tokens, field.width):
+        raise ShapeError(
+            f"unit {unit}: field {name!r} needs (items, {field.tokens}, {field.width}), got {values.shape}"
+        )
+    if not np.isfinite(values).all():
+        raise ShapeError(f"unit {unit}: a vector of field {name!r} holds NaN or infinity")

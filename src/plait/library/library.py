@@ -1,0 +1,312 @@
+"""Library: a folder of documents on disk that can be added to and searched."""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from plait.encode import load_encoder
+from plait.encode.base import Encoder
+from plait.errors import InputError, LibraryError, LibraryFormatError
+from plait.index.backends.lancedb import LanceIndex
+from plait.index.base import StoredDocument
+from plait.library.folder import LibraryFolder, Manifest
+from plait.library.gather import gather, source_of
+from plait.library.ingest import Ingest, Read
+from plait.library.reports import AddReport, LibraryStatus, ProgressCallback
+from plait.schema import Document, Hit, Picture, Query, Unit
+from plait.search.searcher import Searcher
+from plait.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from plait.rag.answer import Answer
+
+
+class Library:
+    """Documents in a folder, searchable by text, by image, or by both.
+
+    Opening is cheap: the model is loaded by the first `add` or `search`. One process writes at a
+    time; any number read meanwhile.
+
+    Example:
+        >>> with Library("manuals") as library:            # doctest: +SKIP
+        ...     library.add(["manuals"])
+        ...     hits = library.search(Query.of("how do I replace this?", image="part.jpg"))
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        *,
+        settings: Settings | None = None,
+        encoder: Encoder | None = None,
+        create: bool = True,
+    ) -> None:
+        """Open the library in `folder` (its `.plait` subfolder), making it unless `create` is False.
+
+        Args:
+            encoder: your own; None loads the one the library was filled by, or `settings.model`.
+
+        Raises:
+            NoLibraryError: there is none and `create` is False.
+            LibraryError: the folder cannot be read or made.
+            LibraryFormatError: it is damaged, or a newer plait wrote it.
+        """
+        self._folder = LibraryFolder.at(folder)
+        self._settings = settings or load_settings(self._folder.path / "settings.toml")
+        self._encoder = encoder
+        self._index: LanceIndex | None = None
+        self._searcher: Searcher | None = None
+        self._manifest: Manifest | None = None
+        if self._folder.exists() or not create:
+            self._manifest = self._folder.read_manifest()
+            if encoder is not None:
+                self._check_model(encoder)
+        else:
+            self._folder.create()
+
+    @classmethod
+    def find(cls, start: str | Path = ".", *, settings: Settings | None = None) -> Library:
+        """Open the nearest library in `start` or above it.
+
+        Raises:
+            NoLibraryError: there is none.
+        """
+        return cls(LibraryFolder.find(start).path, settings=settings, create=False)
+
+    @property
+    def folder(self) -> Path:
+        """The `.plait` folder."""
+        return self._folder.path
+
+    def add(
+        self, paths: Sequence[str | Path], *, force: bool = False, progress: ProgressCallback | None = None
+    ) -> AddReport:
+        """Read files and folders, and make them searchable.
+
+        A changed file replaces what it was, an unchanged one is skipped (unless `force`). A file that
+        cannot be read is reported and skipped. Safe to interrupt: what was stored stays, and adding
+        again goes on.
+
+        Raises:
+            MissingPathError: a path does not exist; nothing is done then.
+            LibraryLockedError: another process is writing.
+        """
+        found = gather(paths, library_root=self._folder.root)
+        with self._folder.writing():
+            ingest = self._ingest(progress)
+            try:
+                ingest.files(found, force=force)
+            finally:
+                self._written(ingest.tally.updated > 0)
+        return ingest.tally.report()
+
+    def add_documents(self, documents: Iterable[Document]) -> AddReport:
+        """Store documents that are already read; their pictures are copied into the library."""
+        from plait.data.segmenting import units
+
+        with self._folder.writing():
+            ingest = self._ingest(None)
+            try:
+                for document in documents:
+                    digest = hashlib.sha256(repr(document.to_dict()).encode()).hexdigest()
+                    cut = units(document)
+                    if cut:
+                        ingest.store([Read(document, cut, digest)])
+            finally:
+                self._written(ingest.tally.updated > 0)
+        return ingest.tally.report()
+
+    def search(
+        self, query: Query, *, k: int = 10, method: str | None = None, lanes: Sequence[str] | None = None
+    ) -> list[Hit]:
+        """Return the best `k` units for a query, best first, with absolute picture paths.
+
+        Args:
+            method: "gated", "zsum" or "rrf"; None takes the encoder's best.
+            lanes: only these lanes speak ("bm25", "text", "image", "image_tokens", "ret"); None means all.
+
+        Raises:
+            QueryError: an image that cannot be opened.
+            InputError: k below 1, an unknown method or lane.
+        """
+        if k < 1:
+            raise InputError(f"k must be at least 1, got {k}")
+        hits = self.searcher().search(query, k=k, method=method or "gated", lanes=lanes)
+        return [self._absolute(hit) for hit in hits]
+
+    def answer(self, query: Query, *, k: int = 6) -> Answer:
+        """Answer a question from the best `k` units, every sentence with its source.
+
+        With `llm_url` set, that endpoint writes; otherwise the answer quotes the documents.
+        """
+        from plait.rag.answer import answer
+        from plait.rag.generate import ChatEndpoint
+
+        generator = None
+        if self._settings.llm_url:
+            generator = ChatEndpoint(url=self._settings.llm_url, model=self._settings.llm_model)
+        return answer(query, self.search(query, k=k), generator=generator)
+
+    def remove(self, targets: Sequence[str | Path]) -> int:
+        """Remove documents by path, folder, shell pattern or id; return how many went."""
+        if self._manifest is None:
+            return 0
+        with self._folder.writing():
+            index = self._open_index()
+            wanted = [d.id for d in index.documents() if any(self._means(t, d) for t in targets)]
+            count = index.remove(wanted) if wanted else 0
+            self._written(count > 0)
+        return count
+
+    def remove_missing(self) -> int:
+        """Remove documents whose file is no longer there; return how many went."""
+        return self.remove([document.id for document in self.documents() if not self._is_there(document)])
+
+    def documents(self) -> list[StoredDocument]:
+        """Return what is stored, ordered by source."""
+        return self._open_index().documents() if self._manifest else []
+
+    def unit(self, unit_id: str) -> Unit | None:
+        """Return one stored unit, with absolute picture paths; None if there is none of that id."""
+        if self._manifest is None:
+            return None
+        snapshot = self._open_index().snapshot()
+        document, _, ordinal = unit_id.rpartition(":")
+        for unit, _ in snapshot.units(snapshot.documents_of().get(document, ())):
+            if str(unit.ordinal) == ordinal:
+                return self._absolute_unit(unit)
+        return None
+
+    def status(self) -> LibraryStatus:
+        """Return what the library holds."""
+        documents = self.documents()
+        return LibraryStatus(
+            folder=str(self.folder),
+            model=self._manifest.model if self._manifest else self._settings.model,
+            documents=len(documents),
+            units=sum(document.units for document in documents),
+            figures=self._open_index().figures() if self._manifest else 0,
+            bytes_on_disk=self._folder.bytes_on_disk(),
+            missing=tuple(document.source for document in documents if not self._is_there(document)),
+        )
+
+    def searcher(self) -> Searcher:
+        """Return what ranks this library's units, as of the latest write this process has seen."""
+        index = self._open_index()
+        if self._searcher is None or index.has_changed():
+            self._searcher = Searcher(self.encoder(), index.snapshot())
+        return self._searcher
+
+    def encoder(self) -> Encoder:
+        """Return the library's encoder, loading it on first use.
+
+        Raises:
+            ModelError: the model cannot be loaded.
+            LibraryFormatError: it is not the one that filled the library.
+        """
+        if self._encoder is None:
+            name = self._manifest.model if self._manifest else self._settings.model
+            encoder = load_encoder(name, threads=self._settings.threads, max_pixels=self._settings.max_pixels)
+            self._check_model(encoder)
+            self._encoder = encoder
+        return self._encoder
+
+    def close(self) -> None:
+        """Let go of the store; the object cannot be used afterwards."""
+        if self._index is not None:
+            self._index.close()
+        self._index = self._searcher = self._encoder = None
+
+    def __enter__(self) -> Library:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _ingest(self, progress: ProgressCallback | None) -> Ingest:
+        if self._manifest is None:
+            self._start()
+        return Ingest(
+            folder=self._folder,
+            index=self._open_index(),
+            encoder=self.encoder,
+            settings=self._settings,
+            progress=progress,
+        )
+
+    def _start(self) -> None:
+        """Bind a new library to its model."""
+        if self._folder.exists():  # another process was first
+            self._manifest = self._folder.read_manifest()
+            return
+        encoder = self.encoder()
+        manifest = Manifest(encoder.name, encoder.fingerprint, encoder.fields)
+        self._folder.write_manifest(manifest)
+        self._manifest = manifest
+
+    def _open_index(self) -> LanceIndex:
+        if self._manifest is None:
+            self._manifest = self._folder.read_manifest()
+        if self._index is None:
+            try:
+                self._index = LanceIndex(self._folder.store, self._manifest.fields)
+            except OSError as error:
+                raise LibraryError(f"cannot open the library {self.folder}: {error}") from error
+        return self._index
+
+    def _written(self, replaced: bool) -> None:
+        """Tidy up after a write: merge small pieces, and delete pictures nothing refers to."""
+        index = self._open_index()
+        index.optimize()
+        if replaced:
+            self._folder.drop_pictures(index.pictures())
+        self._searcher = None
+
+    def _check_model(self, encoder: Encoder) -> None:
+        if self._manifest is not None and self._manifest.fingerprint != encoder.fingerprint:
+            raise LibraryFormatError(
+                f"{self.folder} was filled by {self._manifest.model} ({self._manifest.fingerprint[:12]}), "
+                f"this is {encoder.name} ({encoder.fingerprint[:12]}): vectors of two models cannot be "
+                "compared; install the plait that filled it, or move the folder away and add again"
+            )
+
+    def _means(self, target: str | Path, document: StoredDocument) -> bool:
+        """Tell whether a path, folder, pattern or id means a document."""
+        name = str(target)
+        source = source_of(Path(os.path.abspath(name)), self._folder.root)
+        below = "" if source == "." else source.rstrip("/") + "/"
+        return (
+            document.id == name
+            or document.source in (name, source)
+            or document.source.startswith(below)
+            or fnmatch.fnmatchcase(document.source, name)
+        )
+
+    def _is_there(self, document: StoredDocument) -> bool:
+        return (self._folder.root / document.source).exists()
+
+    def _absolute(self, hit: Hit) -> Hit:
+        return replace(
+            hit,
+            picture=str(self.folder / hit.picture) if hit.picture else None,
+            page_picture=str(self.folder / hit.page_picture) if hit.page_picture else None,
+        )
+
+    def _absolute_unit(self, unit: Unit) -> Unit:
+        def there(picture: Picture | None) -> Picture | None:
+            return picture and replace(picture, path=str(self.folder / picture.path))
+
+        return replace(
+            unit,
+            figures=tuple(replace(f, picture=there(f.picture)) for f in unit.figures),
+            page_picture=there(unit.page_picture),
+        )

@@ -1,0 +1,87 @@
+"""What a library says of its work: progress, failures, and the state of the folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One file that was skipped.
+
+    Attributes:
+        source: the file, as it is named in the library.
+        reason: what was wrong with it.
+        remedy: what the user can do.
+    """
+
+    source: str
+    reason: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.reason}; {self.remedy}"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where an `add` stands: `done` of `total` files are handled, `source` was the last."""
+
+    done: int
+    total: int
+    source: str
+
+
+ProgressCallback = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class AddReport:
+    """What an `add` did.
+
+    Attributes:
+        added, updated, unchanged: documents new, changed since, and left as they were.
+        shown: picture files not added on their own, because a document of the library shows them.
+        failed: files that were skipped, each with reason and remedy.
+        warnings: "source: sentence", what readers had to leave out of documents that were added.
+        units, figures: how many were made durable.
+        seconds: wall time.
+    """
+
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    shown: int = 0
+    failed: tuple[Failure, ...] = ()
+    warnings: tuple[str, ...] = ()
+    units: int = 0
+    figures: int = 0
+    seconds: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryStatus:
+    """What a library holds.
+
+    Attributes:
+        missing: sources of stored documents whose file is no longer there.
+        bytes_on_disk: size of the whole library folder.
+    """
+
+    folder: str
+    model: str
+    documents: int
+    units: int
+    figures: int
+    bytes_on_disk: int
+    missing: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return asdict(self)

@@ -1,0 +1,163 @@
+"""From a query to ranked hits: ask every lane, fuse, keep the best, and say why each was found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plait.encode.base import Encoder
+from plait.errors import InputError, QueryError
+from plait.index.base import Scores, Snapshot
+from plait.schema import Hit, Query
+from plait.scoring.vectors import QueryVectors, VectorField
+from plait.search.explain import explained
+from plait.search.fusion import Method, fuse
+
+BM25 = "bm25"
+
+
+@dataclass(frozen=True, slots=True)
+class Searcher:
+    """Answers queries over one snapshot of an index.
+
+    Attributes:
+        encoder: the one whose vectors the index holds.
+        snapshot: the units to rank.
+    """
+
+    encoder: Encoder
+    snapshot: Snapshot
+
+    @property
+    def lanes(self) -> tuple[str, ...]:
+        """Every lane there is: "bm25", and the encoder's vector fields."""
+        return (BM25, *(field.name for field in self.encoder.fields))
+
+    def search(
+        self,
+        query: Query,
+        *,
+        k: int = 10,
+        method: Method = "gated",
+        lanes: Sequence[str] | None = None,
+        per_document: int | None = None,
+        offset: int = 0,
+    ) -> list[Hit]:
+        """Return up to k hits, best first; equal scores (to six decimals) in the library's order.
+
+        Units that no lane says anything of are left out: those that a filter excludes, and those that
+        share no word with the query where only words are compared.
+
+        Args:
+            method: how lanes are combined, see `fuse`.
+            lanes: names of the lanes to use; None means all that the query asks.
+            per_document: at most so many hits of one document; None means any number.
+            offset: hits to pass over, for a next page.
+
+        Raises:
+            InputError: k, offset or per_document out of range, or an unknown method.
+            QueryError: an unknown lane, lanes that this query does not ask, or an unusable image.
+        """
+        _check(k, per_document, offset)
+        wanted = self._wanted(query, lanes)
+        vectors = self._encode(query, wanted)
+        scores = self._scores(query, vectors, wanted)
+        fused = fuse(scores, method=method, parameters=self.encoder.mixture)
+        fused[~_evident(scores)] = np.nan
+        rows = self._best(fused, offset + k, per_document)[offset:]
+        return explained(
+            query,
+            vectors,
+            self.encoder.fields,
+            self.snapshot,
+            rows=rows,
+            scores=[float(fused[row]) for row in rows],
+            lanes=[_raw(scores, row) for row in rows],
+            first_rank=offset + 1,
+        )
+
+    def scores(self, query: Query, lanes: Sequence[str] | None = None) -> dict[str, Scores]:
+        """Return what each lane says of every unit: lane -> (N,) raw scores, NaN where it has nothing.
+
+        Raises:
+            QueryError: as in `search`.
+        """
+        wanted = self._wanted(query, lanes)
+        return self._scores(query, self._encode(query, wanted), wanted)
+
+    def _wanted(self, query: Query, lanes: Sequence[str] | None) -> tuple[str, ...]:
+        """Return the lanes to ask, in a fixed order."""
+        unknown = set(lanes or ()) - set(self.lanes)
+        if unknown:
+            raise QueryError(
+                f"unknown lane {', '.join(sorted(unknown))}: this library has {', '.join(self.lanes)}"
+            )
+        asked = (BM25,) * bool(query.texts) + tuple(f.name for f in self.encoder.fields if _asks(f, query))
+        wanted = tuple(lane for lane in asked if lanes is None or lane in lanes)
+        if not wanted:
+            raise QueryError(
+                f"the query asks nothing of the lanes {', '.join(lanes or self.lanes)}: "
+                f"it can be answered by {', '.join(asked) or 'none of this library'}"
+            )
+        return wanted
+
+    def _encode(self, query: Query, wanted: Sequence[str]) -> QueryVectors:
+        return QueryVectors() if set(wanted) == {BM25} else self.encoder.encode_query(query)
+
+    def _scores(self, query: Query, vectors: QueryVectors, wanted: Sequence[str]) -> dict[str, Scores]:
+        mask = self.snapshot.mask(query.filters)
+        scores: dict[str, Scores] = {}
+        for lane in wanted:
+            if lane == BM25:
+                total = sum(query.text_weights)
+                weights = [weight / total for weight in query.text_weights]
+                scores[lane] = self.snapshot.bm25(query.texts, weights, mask)
+            elif lane in vectors.fields:
+                asked, weights_of = vectors.fields[lane], vectors.weights[lane]
+                scores[lane] = self.snapshot.field_scores(lane, asked, weights_of, mask)
+        return scores
+
+    def _best(self, fused: Scores, count: int, per_document: int | None) -> list[int]:
+        """Return the rows of the best `count`, in order."""
+        ranked = np.flatnonzero(~np.isnan(fused))
+        ranked = ranked[np.lexsort((ranked, -np.round(fused[ranked].astype(np.float64), 6)))]
+        if per_document is not None:
+            ranked = self._spread(ranked, per_document)
+        return [int(row) for row in ranked[:count]]
+
+    def _spread(self, ranked: NDArray[np.intp], per_document: int) -> NDArray[np.intp]:
+        """Keep the first few rows of each document."""
+        document_of = np.empty(len(self.snapshot), np.intp)
+        for number, rows in enumerate(self.snapshot.documents_of().values()):
+            document_of[list(rows)] = number
+        owners = document_of[ranked]
+        order = np.argsort(owners, kind="stable")
+        starts = np.searchsorted(owners[order], owners[order])
+        kept = order[np.arange(len(order)) - starts < per_document]
+        return ranked[np.sort(kept)]
+
+
+def _check(k: int, per_document: int | None, offset: int) -> None:
+    if k < 1 or offset < 0 or (per_document is not None and per_document < 1):
+        raise InputError(
+            f"k and per_document must be at least 1 and offset at least 0, got k={k}, "
+            f"per_document={per_document}, offset={offset}"
+        )
+
+
+def _asks(field: VectorField, query: Query) -> bool:
+    sides = {"text": bool(query.texts), "image": bool(query.images), "joint": True}
+    return sides[field.asks]
+
+
+def _evident(scores: Mapping[str, Scores]) -> NDArray[np.bool_]:
+    """Return (N,) True where some lane speaks for the unit: a vector to compare, or a shared word."""
+    speaks = [there > 0 if lane == BM25 else ~np.isnan(there) for lane, there in scores.items()]
+    return np.any(speaks, axis=0)
+
+
+def _raw(scores: Mapping[str, Scores], row: int) -> dict[str, float]:
+    return {lane: float(there[row]) for lane, there in scores.items() if not np.isnan(there[row])}

@@ -1,0 +1,125 @@
+"""The nouns: queries refuse what cannot be asked, and every noun survives its JSON form."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plait.errors import QueryError
+from plait.schema import (
+    Box,
+    Document,
+    Filter,
+    Hit,
+    Page,
+    Passage,
+    Picture,
+    Query,
+    Segment,
+    Unit,
+    unit_from_dict,
+)
+
+PICTURE = Picture("a/b.png", "ab" * 32, 30, 20)
+
+
+def test_a_query_of_nothing_is_refused() -> None:
+    for nothing in (Query.of, lambda: Query(texts=("", "  "))):
+        with pytest.raises(QueryError, match="empty"):
+            nothing()
+
+
+@pytest.mark.parametrize(
+    "weights", [(1.0,), (1.0, -1.0), (1.0, 0.0), (1.0, float("nan")), (1.0, float("inf"))]
+)
+def test_weights_must_fit_and_be_positive(weights: tuple[float, ...]) -> None:
+    with pytest.raises(QueryError, match="weight"):
+        Query(texts=("a", "b"), text_weights=weights)
+
+
+def test_dropping_an_empty_text_drops_its_weight() -> None:
+    query = Query(texts=("", "dial"), text_weights=(5.0, 2.0))
+    assert (query.texts, query.text_weights) == (("dial",), (2.0,))
+
+
+def test_missing_weights_are_one() -> None:
+    assert Query(texts=("a", "b"), images=(b"x",)).text_weights == (1.0, 1.0)
+    assert Query(images=(b"x",)).image_weights == (1.0,)
+
+
+queries = st.builds(
+    Query,
+    texts=st.tuples(st.text(min_size=1).filter(str.strip)),
+    images=st.lists(st.binary(min_size=1) | st.text(min_size=1).filter(str.strip), max_size=3).map(tuple),
+    filters=st.lists(
+        st.builds(
+            Filter, st.text(min_size=1), st.sampled_from(["=", "<", "glob"]), st.integers() | st.text()
+        ),
+        max_size=2,
+    ).map(tuple),
+)
+
+
+@given(queries)
+def test_a_query_survives_its_json_form(query: Query) -> None:
+    assert Query.from_dict(json.loads(json.dumps(query.to_dict()))) == query
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"texts": ["a"], "text": "b"},
+        {"texts": ["a"], "images": [{"base64": "%%"}]},
+        {"texts": ["a"], "images": [{}]},
+        {"texts": ["a"], "images": [7]},
+        {"texts": ["a"], "filters": [{"field": "type", "operator": "like", "value": 1}]},
+        {"texts": ["a"], "filters": [{"field": "type"}]},
+        {"texts": 5},
+    ],
+)
+def test_a_malformed_query_is_a_query_error(values: dict[str, object]) -> None:
+    with pytest.raises(QueryError):
+        Query.from_dict(values)
+
+
+def test_a_document_survives_its_json_form() -> None:
+    document = Document(
+        id="d",
+        title="Title",
+        source="a.pdf",
+        metadata={"pages": 2},
+        segments=(
+            Segment("text", "words", page=1, box=Box(0, 0.1, 1, 0.2), section=("A", "B")),
+            Segment("image", picture=PICTURE, caption="Fig. 1", page=2),
+        ),
+        pages=(Page(1, "i", PICTURE), Page(2)),
+        warnings=("one page was empty",),
+    )
+    assert Document.from_dict(json.loads(json.dumps(document.to_dict()))) == document
+
+
+def test_a_unit_survives_its_json_form_and_its_text_holds_every_word() -> None:
+    from dataclasses import asdict
+
+    unit = Unit(
+        id="d:0",
+        document_id="d",
+        ordinal=0,
+        title="Handbook",
+        section=("Handbook", "Boiler"),
+        page=3,
+        passages=(Passage("first part", 3, Box(0, 0, 1, 1)), Passage("second part")),
+        figures=(Segment("image", "a valve", PICTURE, "Figure 2"),),
+        page_picture=PICTURE,
+    )
+    assert unit_from_dict(json.loads(json.dumps(asdict(unit)))) == unit
+    assert unit.text == "Handbook > Boiler\nfirst part\nsecond part\nFigure 2\na valve"
+
+
+def test_a_hit_says_its_place_in_words() -> None:
+    hit = Hit(1, 0.5, "d:0", "d", "T", "a.pdf", section=("A", "B"), page=4)
+    assert hit.place == "page 4, A > B"
+    assert hit.to_dict()["place"] == hit.place

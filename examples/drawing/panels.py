@@ -5,8 +5,20 @@ from __future__ import annotations
 from PIL import Image
 
 from drawing.canvas import (
-    BLUE, BRASS, COPPER, CREAM, DARK_STEEL, GREEN, INK, RED, STEEL, WHITE, Canvas, Colour, around,
-)  # fmt: skip
+    BLUE,
+    BRASS,
+    COPPER,
+    CREAM,
+    DARK_STEEL,
+    GREEN,
+    INK,
+    RED,
+    STEEL,
+    WHITE,
+    Canvas,
+    Colour,
+    around,
+)
 
 AMBER: Colour = (238, 170, 40)
 OFF: Colour = (82, 86, 92)

@@ -5,9 +5,23 @@ from __future__ import annotations
 from PIL import Image
 
 from drawing.canvas import (
-    BLUE, BRASS, COPPER, CREAM, DARK_STEEL, INK, RED, RUBBER, STEEL, WALNUT, WHITE,
-    Canvas, Colour, around, hexagon,
-)  # fmt: skip
+    BLUE,
+    BRASS,
+    COPPER,
+    CREAM,
+    DARK_STEEL,
+    GREEN,
+    INK,
+    RED,
+    RUBBER,
+    STEEL,
+    WALNUT,
+    WHITE,
+    Canvas,
+    Colour,
+    around,
+    hexagon,
+)
 
 BENCH: Colour = (206, 190, 164)
 CLOTH: Colour = (150, 170, 184)
@@ -206,10 +220,10 @@ def scale_crust() -> Image.Image:
 def descaler_sachet() -> Image.Image:
     c = Canvas(380, 440, CLOTH)
     c.shadow((60, 340, 330, 420))
-    c.plate((80, 60, 300, 380), WHITE, radius=6, outline=GREEN_LEAF)
+    c.plate((80, 60, 300, 380), WHITE, radius=6, outline=GREEN)
     for x in range(80, 300, 11):
         c.polygon([(x, 60), (x + 5.5, 50), (x + 11, 60)], WHITE)
-    c.plate((80, 120, 300, 210), GREEN_LEAF)
+    c.plate((80, 120, 300, 210), GREEN)
     c.text((190, 150), "DESCALER", 30, WHITE)
     c.text((190, 184), "citric acid 25 g", 18, WHITE)
     c.text((190, 260), "1 sachet", 22)
@@ -218,7 +232,6 @@ def descaler_sachet() -> Image.Image:
     return c.finished()
 
 
-GREEN_LEAF: Colour = (64, 146, 88)
 
 
 def group_seal(background: Colour = CREAM) -> Image.Image:

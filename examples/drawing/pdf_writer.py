@@ -1,4 +1,4 @@
-"""Just enough PDF to write an illustrated sheet: wrapped Helvetica and JPEG figures, same bytes every time."""
+"""Just enough PDF for an illustrated sheet: wrapped Helvetica, JPEG figures, the same bytes every time."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class StoredDocument:
         id, title, source, metadata: as in `schema.Document`.
         content_sha256: hex digest of the file it was read from; tells whether it changed.
         warnings: what its reader left out.
-        units: how many units it has.
+        units, figures: how many of each it has.
     """
 
     id: str
@@ -34,6 +34,7 @@ class StoredDocument:
     content_sha256: str
     warnings: tuple[str, ...] = ()
     units: int = 0
+    figures: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -210,6 +210,7 @@ def _stored(read: Read, units: int) -> StoredDocument:
         content_sha256=read.content_sha256,
         warnings=document.warnings,
         units=units,
+        figures=sum(len(unit.figures) for unit in read.units),
     )
 
 

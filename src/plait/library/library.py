@@ -21,6 +21,7 @@ from plait.library.gather import gather, source_of
 from plait.library.ingest import Ingest, Read
 from plait.library.reports import AddReport, LibraryStatus, ProgressCallback
 from plait.schema import Document, Hit, Picture, Query, Unit
+from plait.search.fusion import Method
 from plait.search.searcher import Searcher
 from plait.settings import Settings, load_settings
 
@@ -124,7 +125,7 @@ class Library:
         return ingest.tally.report()
 
     def search(
-        self, query: Query, *, k: int = 10, method: str | None = None, lanes: Sequence[str] | None = None
+        self, query: Query, *, k: int = 10, method: Method | None = None, lanes: Sequence[str] | None = None
     ) -> list[Hit]:
         """Return the best `k` units for a query, best first, with absolute picture paths.
 
@@ -192,16 +193,16 @@ class Library:
             model=self._manifest.model if self._manifest else self._settings.model,
             documents=len(documents),
             units=sum(document.units for document in documents),
-            figures=self._open_index().figures() if self._manifest else 0,
+            figures=sum(document.figures for document in documents),
             bytes_on_disk=self._folder.bytes_on_disk(),
             missing=tuple(document.source for document in documents if not self._is_there(document)),
         )
 
     def searcher(self) -> Searcher:
-        """Return what ranks this library's units, as of the latest write this process has seen."""
-        index = self._open_index()
-        if self._searcher is None or index.has_changed():
-            self._searcher = Searcher(self.encoder(), index.snapshot())
+        """Return what ranks this library's units, as of the latest write of any process."""
+        snapshot = self._open_index().snapshot()
+        if self._searcher is None or self._searcher.snapshot is not snapshot:
+            self._searcher = Searcher(self.encoder(), snapshot)
         return self._searcher
 
     def encoder(self) -> Encoder:

@@ -9,11 +9,14 @@ import Stemmer
 
 # Words that say how a question is asked and not what it asks for.
 _FUNCTION_WORDS = frozenset(
-    """a about after all also am an and any are as at be been before but by can could did do does doing for
-    from get give had has have he her here him his how i if in into is it its just like me mean may might
-    more most much must my no not of on one or our out over please she should show so some such tell than
-    that the their them then there these they this those to too up us use very was we were what when where
-    which while who why will with would you your""".split()
+    re.findall(
+        r"\w+",
+        """a about after all also am an and any are as at be been before but by can could did do does doing
+        for from get give had has have he her here him his how i if in into is it its just like me mean may
+        might more most much must my no not of on one or our out over please she should show so some such
+        tell than that the their them then there these they this those to too up us use very was we were
+        what when where which while who why will with would you your""",
+    )
 )
 _CJK = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 _WORD = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+")

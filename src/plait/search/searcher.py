@@ -156,7 +156,8 @@ def _asks(field: VectorField, query: Query) -> bool:
 def _evident(scores: Mapping[str, Scores]) -> NDArray[np.bool_]:
     """Return (N,) True where some lane speaks for the unit: a vector to compare, or a shared word."""
     speaks = [there > 0 if lane == BM25 else ~np.isnan(there) for lane, there in scores.items()]
-    return np.any(speaks, axis=0)
+    evident: NDArray[np.bool_] = np.logical_or.reduce(speaks)
+    return evident
 
 
 def _raw(scores: Mapping[str, Scores], row: int) -> dict[str, float]:

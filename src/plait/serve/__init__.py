@@ -1,1 +1,1 @@
-"""HTTP, a web page, and MCP: thin skins over Library."""
+"""Thin skins over a library: an HTTP service with a search page, and tools for assistants (MCP)."""

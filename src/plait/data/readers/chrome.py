@@ -11,14 +11,20 @@ from collections.abc import Mapping
 
 Attributes = Mapping[str, str | None]
 
-SKIPPED_TAGS = frozenset(
+
+def names(text: str) -> frozenset[str]:
+    """Return the words of a string, as a set."""
+    return frozenset(text.split())
+
+
+SKIPPED_TAGS = names(
     "script style noscript template iframe object embed audio video canvas map nav head title link meta "
-    "button input select textarea datalist dialog svg math".split()
-) - {"math"}
+    "button input select textarea datalist dialog svg"
+)
 _ROLES = frozenset({"navigation", "search", "banner", "contentinfo", "tablist", "menu", "menubar", "tooltip"})
-_IDS = frozenset(
+_IDS = names(
     "titlearea main-nav nav-path side-nav MSearchSelectWindow MSearchResultsWindow searchbox search-box "
-    "sidebar footer navbar toc-sidebar table-of-contents TOC rtd-footer-container".split()
+    "sidebar footer navbar toc-sidebar table-of-contents TOC rtd-footer-container"
 )
 _CLASSES = re.compile(
     r"""(?:^|\s)(?:
@@ -35,7 +41,8 @@ _CLASSES = re.compile(
     re.X,
 )
 _HIDDEN = re.compile(r"display\s*:\s*none", re.I)
-_ICON_CLASSES = re.compile(r"(?:^|\s)(?:icon|logo|badge|emoji|sk-brand-img|footer|dynheader|inline-?icon)(?=\s|$)")
+_ADMONITIONS = frozenset({"[Note]", "[Tip]", "[Warning]", "[Caution]", "[Important]"})  # DocBook's icons
+_ICON_CLASSES = re.compile(r"(?:^|\s)(?:icon|logo|badge|emoji|sk-brand-img|footer|inline-?icon)(?=\s|$)")
 
 
 def is_chrome(tag: str, attributes: Attributes) -> bool:
@@ -55,7 +62,7 @@ def is_chrome(tag: str, attributes: Attributes) -> bool:
 def is_icon(attributes: Attributes) -> bool:
     """Tell from its attributes whether an image is decoration."""
     classes = attributes.get("class")
-    if classes and _ICON_CLASSES.search(classes):
+    if (classes and _ICON_CLASSES.search(classes)) or attributes.get("alt") in _ADMONITIONS:
         return True
     return any(0 < _pixels(attributes.get(side)) < 24 for side in ("width", "height"))
 

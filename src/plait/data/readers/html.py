@@ -83,7 +83,7 @@ def _metadata(tree: LexborHTMLParser, type: str) -> dict[str, Scalar]:
         values = node.attributes
         name = _METADATA.get((values.get("name") or "").lower())
         if name and values.get("content"):
-            metadata.setdefault(name, " ".join(str(values["content"]).split())[:500])
+            metadata.setdefault(name, " ".join(str(values["content"]).split())[:300])
     language = _language(tree.root)
     return {**metadata, "language": language} if language else metadata
 

@@ -11,22 +11,22 @@ from dataclasses import dataclass, field
 
 from selectolax.lexbor import LexborNode
 
-from plait.data.readers.chrome import SKIPPED_TAGS, Attributes, is_chrome, is_icon
+from plait.data.readers.chrome import SKIPPED_TAGS, Attributes, is_chrome, is_icon, names
 from plait.schema import Picture, Segment
 
 _HEADINGS = {"h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
-_BLOCKS = frozenset(
+_BLOCKS = names(
     "p div section article main aside header footer address blockquote ul ol li dl dt dd table thead tbody "
-    "tfoot tr caption figure figcaption pre form fieldset details summary center hr".split()
+    "tfoot tr caption figure figcaption pre form fieldset details summary center hr"
 )
 # Inside a table row these only separate words: a cell of two paragraphs is still one row.
 _SOFT_IN_ROW = frozenset({"p", "div", "center", "section"})
-_INLINE = frozenset("b i em strong code tt kbd samp var sub sup small big u font cite q abbr wbr".split())
+_INLINE = names("b i em strong code tt kbd samp var sub sup small big u font cite q abbr wbr")
 _CELLS = frozenset({"td", "th"})
 _LONG_ROW_CHARACTERS = 400  # a "row" this long is layout, not data: its paragraphs stay paragraphs
 _LONG_TERM_CHARACTERS = 100
-_FIGURE_CLASSES = frozenset("figure image mediaobject informalfigure wp-caption thumb thumbinner".split())
-_CAPTION_CLASSES = frozenset("caption caption-text wp-caption-text thumbcaption figure-title".split())
+_FIGURE_CLASSES = names("figure image mediaobject informalfigure wp-caption thumb thumbinner")
+_CAPTION_CLASSES = names("caption caption-text wp-caption-text thumbcaption figure-title")
 _PILCROW = "¶"
 
 Loader = Callable[[str], Picture | None]
@@ -86,6 +86,7 @@ class _Walk:
         self._text_anchor = ""
         self._term = ""
         self._rows = 0
+        self._captions = 0
         self._pre = 0
         self._title = ""
 
@@ -155,10 +156,11 @@ class _Walk:
             element.tag = "title"
         self._rows += tag == "tr"
         self._pre += tag == "pre"
+        self._captions += element.caption
         return self._open(element)
 
     def _is_caption(self, tag: str, classes: list[str]) -> bool:
-        if any(element.caption for element in self._stack[-4:]):
+        if self._captions:
             return False  # the outer one takes it all
         if tag == "figcaption" or not _CAPTION_CLASSES.isdisjoint(classes):
             return True
@@ -176,6 +178,7 @@ class _Walk:
         element = self._stack.pop()
         tag = element.tag
         if element.caption:
+            self._captions -= 1
             self._take_caption()
         elif tag in _HEADINGS:
             self._take_heading(_HEADINGS[tag])
@@ -192,8 +195,9 @@ class _Walk:
             self._end_figure(self._figures.pop())
 
     def _end_block(self, tag: str) -> None:
-        """End the paragraph under way, unless a table row goes on."""
-        if self._rows and tag in _SOFT_IN_ROW and sum(map(len, self._words)) < _LONG_ROW_CHARACTERS:
+        """End the paragraph under way, unless a caption or a table row goes on."""
+        in_row = self._rows and tag in _SOFT_IN_ROW
+        if self._captions or (in_row and sum(map(len, self._words)) < _LONG_ROW_CHARACTERS):
             self._words.append(" ")
         else:
             self._flush()
@@ -329,4 +333,7 @@ def _tidy_row(text: str) -> str:
 
 def _is_file_name(alternative: str) -> bool:
     """Tell alternative text that only repeats the address ("../_images/plot.png")."""
-    return alternative.lower().endswith((".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp")) and " " not in alternative
+    return (
+        alternative.lower().endswith((".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp"))
+        and " " not in alternative
+    )

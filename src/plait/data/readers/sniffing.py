@@ -72,7 +72,9 @@ def kind_of(task: ReadTask, limits: ReadLimits) -> Sniffed:
         raise ReadError(task.source, "binary data, not text", "leave it out, or convert it to PDF or HTML")
     if named is None:
         known = " ".join(sorted(SUFFIXES))
-        raise ReadError(task.source, f"files of type {suffix or '(none)'} are not read", f"use one of {known}")
+        raise ReadError(
+            task.source, f"files of type {suffix or '(none)'} are not read", f"use one of {known}"
+        )
     return Sniffed(named)
 
 
@@ -101,7 +103,9 @@ def _by_content(head: bytes) -> Kind | None:
         return "image"
     if head[:2] == b"BM" and head[6:10] == b"\0\0\0\0":
         return "image"
-    plain = head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe")  # UTF-16 reads like this without its zeros
+    plain = head.replace(b"\0", b"").lstrip(
+        b"\xef\xbb\xbf\xff\xfe"
+    )  # UTF-16 reads like this without its zeros
     return "html" if _HTML_HEAD.match(plain) else None
 
 

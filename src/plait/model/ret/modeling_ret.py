@@ -53,6 +53,27 @@ class RetPreTrainedModel(PreTrainedModel):  # type: ignore[misc]  # transformers
     _supports_sdpa = True
     _no_split_modules = ("RecurrentCell", "CLIPEncoderLayer")
 
+    @classmethod
+    def from_pretrained(cls, path: str | os.PathLike[str] | None, **options: Any) -> Self:
+        """Return the model stored in a folder, in evaluation mode.
+
+        Args:
+            path: a folder, or a name on the hub.
+            options: of transformers' own `from_pretrained`: `dtype`, `device_map`, `local_files_only`, ...
+
+        Raises:
+            ModelError: weights are missing, left over, or of another shape: none is ever left random.
+        """
+        model, report = super().from_pretrained(path, output_loading_info=True, **options)
+        for what in ("missing_keys", "unexpected_keys", "mismatched_keys"):
+            if report[what]:
+                seen = f"{len(report[what])} {what.replace('_', ' ')}, such as {min(report[what])}"
+                raise ModelError(f"{path or 'the given weights'}: {seen}; is this a ReT checkpoint?")
+        for towers in model.modules():
+            if isinstance(towers, Towers):
+                towers.freeze()  # loading makes every weight anew, and trainable
+        return model  # type: ignore[no-any-return]
+
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         if isinstance(module, RecurrentCell):
@@ -149,27 +170,17 @@ class RetForRetrieval(RetPreTrainedModel):
         self.post_init()
 
     @classmethod
-    def from_pretrained(cls, path: str | os.PathLike[str], **options: Any) -> Self:
+    def from_pretrained(cls, path: str | os.PathLike[str] | None, **options: Any) -> Self:
         """Return the model stored in a folder, ours or the official release's, in evaluation mode.
 
-        Args:
-            path: a folder; or a name on the hub, if it holds a checkpoint in our form.
-            options: of transformers' own `from_pretrained`: `dtype`, `device_map`, `local_files_only`, ...
-
-        Raises:
-            ModelError: weights are missing, left over, or of another shape: nothing is ever left random.
+        Options and errors are those of `RetPreTrainedModel.from_pretrained`.
         """
-        source: Any = path
-        if convert.is_official(Path(path)):
-            config, weights = convert.load_official(Path(path))
-            source, options = None, {"config": config, "state_dict": weights, **options}
-        model, report = super().from_pretrained(source, output_loading_info=True, **options)
-        for what in ("missing_keys", "unexpected_keys", "mismatched_keys"):
-            if report[what]:
-                raise ModelError(
-                    f"{path}: {len(report[what])} {what.replace('_', ' ')}, such as {min(report[what])}"
-                )
-        return model  # type: ignore[no-any-return]
+        if path is None or not convert.is_official(Path(path)):
+            return super().from_pretrained(path, **options)
+        config, weights = convert.load_official(Path(path))
+        model = super().from_pretrained(None, **{"config": config, "state_dict": weights, **options})
+        model.config.name_or_path = str(path)
+        return model
 
     def encode_queries(
         self,
@@ -241,10 +252,22 @@ class Towers(nn.Module):
         self.layers = config.layers
         self.text = backbones.text_tower(config.text_config, self.layers.text) if text else None
         self.vision = backbones.vision_tower(config.vision_config, self.layers.vision) if vision else None
-        if self.text is not None:
-            self.text.requires_grad_(not config.is_text_frozen)
-        if self.vision is not None:
-            self.vision.requires_grad_(not config.is_vision_frozen)
+        self.frozen = (config.is_text_frozen, config.is_vision_frozen)
+        self.freeze()
+
+    def freeze(self) -> None:
+        """Keep the weights of frozen backbones from training, and let the others train."""
+        for tower, frozen in zip((self.text, self.vision), self.frozen, strict=True):
+            if tower is not None:
+                tower.requires_grad_(not frozen)
+
+    def train(self, mode: bool = True) -> Self:
+        """Set training mode, but leave frozen backbones in evaluation mode."""
+        super().train(mode)
+        for tower, frozen in zip((self.text, self.vision), self.frozen, strict=True):
+            if tower is not None and frozen:
+                tower.eval()
+        return self
 
     def text_states(self, inputs: RetInputs) -> list[LayerStates] | None:
         """Return the states of each step for the rows that have text; None when no row has."""

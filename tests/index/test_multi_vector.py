@@ -1,0 +1,96 @@
+"""The exact scan: equal to the reference MaxSim, whatever the shapes and whatever is masked."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from plait.errors import ShapeError
+from plait.index.multi_vector import MultiVectors
+from plait.scoring.maxsim import maxsim
+
+
+def units_of(counts, tokens, width, seed=0):
+    random = np.random.default_rng(seed)
+    raw = [random.standard_normal((count, tokens, width)).astype(np.float32) for count in counts]
+    return [unit / np.linalg.norm(unit, axis=2, keepdims=True) for unit in raw]
+
+
+def by_the_reference(units, query, weights):
+    """Unit by unit, part by part, item by item."""
+    scores = []
+    for unit in units:
+        best = [
+            max((float(maxsim(part[None], item[None])[0, 0]) / len(part) for item in unit), default=np.nan)
+            for part in query
+        ]
+        scores.append(float(np.dot(weights, best)))
+    return scores
+
+
+SHAPES = st.tuples(
+    st.lists(st.integers(0, 4), max_size=9),  # items of each unit
+    st.integers(1, 5),  # tokens an item
+    st.integers(1, 4),  # tokens a query
+    st.integers(1, 3),  # parts
+    st.integers(0, 99),  # seed
+)
+
+
+@settings(deadline=None)
+@given(SHAPES, st.data())
+def test_scan_equals_maxsim_for_ragged_and_empty_units(shapes, data):
+    counts, tokens, query_tokens, parts, seed = shapes
+    units = units_of(counts, tokens, 6, seed)
+    query = np.stack(units_of([query_tokens] * parts, 1, 6, seed + 1))[:, :, 0]
+    weights = np.full(parts, 1 / parts, np.float32)
+    scan = MultiVectors.of(units, tokens=tokens, width=6)
+    expected = np.array(by_the_reference(units, query, weights), np.float32)
+    np.testing.assert_allclose(scan.scores(query, weights), expected, atol=1e-6)
+
+    mask = np.array(data.draw(st.lists(st.booleans(), min_size=len(units), max_size=len(units))), bool)
+    np.testing.assert_allclose(
+        scan.scores(query, weights, mask), np.where(mask, expected, np.nan).astype(np.float32), atol=1e-6
+    )
+
+
+def test_scan_in_several_blocks_equals_the_scan_of_each_unit_alone():
+    units = units_of([3] * 700, 4, 8)  # 2,100 items: more than one block of 65,536 / 64 tokens
+    query = np.stack(units_of([64, 64], 1, 8, seed=5))[:, :, 0]
+    weights = np.array([0.3, 0.7], np.float32)
+    together = MultiVectors.of(units, tokens=4, width=8).scores(query, weights)
+    alone = [MultiVectors.of([unit], tokens=4, width=8).scores(query, weights)[0] for unit in units]
+    np.testing.assert_allclose(together, alone, atol=1e-6)
+
+
+def test_one_token_is_the_dot_product():
+    scan = MultiVectors.of([np.array([[[1, 0]], [[0.6, 0.8]]], np.float32)], tokens=1, width=2)
+    assert scan.scores(np.array([[[0, 1]]], np.float32), np.ones(1, np.float32)) == pytest.approx([0.8])
+
+
+def test_a_masked_scan_touches_only_the_masked_items():
+    units = units_of([2, 2, 2], 2, 4)
+    units[1][:] = np.inf  # would turn every product with it into NaN or a warning
+    scan = MultiVectors.of(units, tokens=2, width=4)
+    scores = scan.scores(units[0][:1], np.ones(1, np.float32), np.array([True, False, True]))
+    assert np.isfinite(scores[[0, 2]]).all()
+    assert np.isnan(scores[1])
+
+
+def test_best_item_is_the_one_that_gives_the_score():
+    units = units_of([4, 0, 1], 3, 6)
+    scan = MultiVectors.of(units, tokens=3, width=6)
+    query, weights = units[0][2:3], np.ones(1, np.float32)
+    assert scan.best_items(query, weights, [2, 0, 1]) == [0, 2, None]
+
+
+@pytest.mark.parametrize(
+    ("query", "weights"),
+    [((1, 2, 5), 1), ((2, 4), 2), ((1, 2, 4), 2), ((0, 2, 4), 0), ((1, 0, 4), 1)],
+)
+def test_a_query_that_does_not_fit_is_refused(query, weights):
+    scan = MultiVectors.of(units_of([1], 2, 4), tokens=2, width=4)
+    with pytest.raises(ShapeError):
+        scan.scores(np.zeros(query, np.float32), np.ones(weights, np.float32))

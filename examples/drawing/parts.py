@@ -232,8 +232,6 @@ def descaler_sachet() -> Image.Image:
     return c.finished()
 
 
-
-
 def group_seal(background: Colour = CREAM) -> Image.Image:
     """The rubber ring of the brew group: black, thick, with a notch and a worn bright edge."""
     c = Canvas(460, 400, background)

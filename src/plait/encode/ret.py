@@ -15,6 +15,7 @@ import transformers
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 from PIL import Image as PillowImage
+from safetensors import SafetensorError
 
 from plait.encode.pictures import open_picture
 from plait.errors import ModelError, QueryError, ReadError
@@ -84,10 +85,10 @@ class RetEncoder:
         with _quiet():
             try:
                 model = RetForRetrieval.from_pretrained(folder, dtype=torch.float32)
-            except (OSError, ValueError, KeyError, RuntimeError) as error:
+            except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
                 raise ModelError(f"{folder} holds a ReT checkpoint that cannot be loaded: {error}") from error
             limit = model.config.query_config.text_config.max_position_embeddings
-            processor = RetProcessor.from_pretrained(folder, max_tokens=limit, local_files_only=True)
+            processor = RetProcessor.from_pretrained(folder, max_tokens=limit)
         return cls(
             model,
             processor,

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plait.errors import ShapeError
+from plait.index.threads import shared_out, workers_for
 from plait.scoring.vectors import Vectors
 
 _BLOCK_SCORES = 1 << 16  # query tokens x items scored at a time, so that two blocks stay in the L2 cache
@@ -95,16 +96,20 @@ class MultiVectors:
         parts, query_tokens, width = query.shape
         asked = np.ascontiguousarray(query.reshape(parts * query_tokens, width), np.float32)
         count = self.vectors.shape[1] if items is None else len(items)
-        block = max(256, _BLOCK_SCORES // len(asked))
-        best = np.empty((len(asked), min(block, count)), np.float32)
-        other = np.empty_like(best)
         similarity = np.empty((parts, count), np.float32)
-        for start in range(0, count, block):
-            stop = min(start + block, count)
-            chosen = slice(start, stop) if items is None else items[start:stop]
-            self._best_tokens(asked, chosen, best[:, : stop - start], other[:, : stop - start])
-            by_part = best[:, : stop - start].reshape(parts, query_tokens, stop - start)
-            by_part.mean(axis=1, out=similarity[:, start:stop])
+
+        def scan(first: int, last: int) -> None:
+            block = max(256, _BLOCK_SCORES // len(asked))
+            best = np.empty((len(asked), min(block, last - first)), np.float32)
+            other = np.empty_like(best)
+            for start in range(first, last, block):
+                stop = min(start + block, last)
+                chosen = slice(start, stop) if items is None else items[start:stop]
+                self._best_tokens(asked, chosen, best[:, : stop - start], other[:, : stop - start])
+                by_part = best[:, : stop - start].reshape(parts, query_tokens, stop - start)
+                by_part.mean(axis=1, out=similarity[:, start:stop])
+
+        shared_out(scan, count, workers=workers_for(asked.size * len(self.vectors) * count))
         return similarity
 
     def _best_tokens(

@@ -80,8 +80,9 @@ class TableSnapshot:
 
         How rare a word is, and how long a unit usually is, are taken over all units, whatever the mask.
         """
-        with self._loading:
-            scores = self._bm25.scores(texts, weights)
+        with self._loading:  # two threads would build it twice
+            bm25 = self._bm25
+        scores = bm25.scores(texts, weights)
         if mask is not None:
             scores[~mask] = np.nan
         return scores

@@ -239,7 +239,7 @@ class Attention(nn.Module):
         return projected
 
     def _split(self, tokens: Tensor) -> Tensor:
-        split = tokens.reshape(*tokens.shape[:2], self.heads, -1)
+        split = tokens.reshape(*tokens.shape[:2], self.heads, tokens.shape[2] // self.heads)
         return split.transpose(1, 2)  # (P, heads, tokens, d / heads)
 
 

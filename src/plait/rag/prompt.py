@@ -64,6 +64,13 @@ def build_messages(query: Query, hits: Sequence[Hit], *, max_pictures: int = 4) 
     return [{"role": "system", "content": _RULES}, {"role": "user", "content": parts}]
 
 
+def where(hit: Hit) -> str:
+    """Return title and place in words, the title once: a page's first heading often repeats it."""
+    if hit.section[:1] == (hit.title,):
+        return hit.place
+    return f"{hit.title}, {hit.place}" if hit.place else hit.title
+
+
 def data_url(image: QueryImage) -> str | None:
     """Return a picture as a JPEG data: URL, or None if it cannot be opened."""
     try:
@@ -80,7 +87,7 @@ def data_url(image: QueryImage) -> str | None:
 
 
 def _source(number: int, hit: Hit) -> str:
-    lines = [f"Source [{number}]: {hit.title}" + (f", {hit.place}" if hit.place else ""), "<source>"]
+    lines = [f"Source [{number}]: {where(hit)}", "<source>"]
     lines.append(_quoted(hit.passage[:_MAX_CHARACTERS]))
     if hit.caption:
         lines.append(f"Caption of its picture: {_quoted(hit.caption[:_MAX_CHARACTERS])}")

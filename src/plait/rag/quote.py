@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from plait.rag.prompt import where
 from plait.rag.words import content_words, sentences
 from plait.schema import Hit, Query
 
 _NO_SENTENCE = "No sentence of the documents found uses the words of the question. The nearest places are:"
-_LEAST_FIRST = 0.25  # share of the question's weight that the first quotation must cover to be an answer
-_LEAST_MORE = 0.15  # share that each further one must add
+_LEAST_ALL = 0.4  # share of the question's weight that all quotations together must cover to be an answer
+_LEAST_MORE = 0.15  # share that each must add
 _LONG = 60  # words; beyond this a "sentence" is a table or a list, and tells little as a quotation
 
 
@@ -59,7 +60,7 @@ def _candidates(number: int, hit: Hit) -> list[_Candidate]:
 def _choose(
     wanted: Sequence[str], candidates: Sequence[_Candidate], *, most: int, trust: float
 ) -> list[_Candidate]:
-    """Pick greedily the sentence that adds the most weight of words not yet covered.
+    """Pick greedily the sentence that adds the most weight of words not yet covered; [] if all is too little.
 
     Args:
         wanted: the question's words.
@@ -72,12 +73,13 @@ def _choose(
     while left and len(chosen) < most:
         best = max(left, key=lambda c: (_gain(c, uncovered, weight) / (1 + trust * c.number), -c.position))
         gain = sum(weight[w] for w in best.words & uncovered)
-        if gain < (_LEAST_FIRST if not chosen else _LEAST_MORE) * total:
+        if gain < _LEAST_MORE * total:
             break
         chosen.append(best)
         uncovered -= best.words
         left.remove(best)
-    return chosen
+    covered = total - sum(weight[w] for w in uncovered)
+    return chosen if covered >= _LEAST_ALL * total else []
 
 
 def _gain(candidate: _Candidate, uncovered: set[str], weight: dict[str, float]) -> float:
@@ -96,18 +98,14 @@ def _matching_pictures(hits: Sequence[Hit], *, found: bool, most: int = 3) -> Qu
     pictured = [(n, hit) for n, hit in enumerate(hits, 1) if hit.picture][:most] if found else []
     if not pictured:
         return _nearest(hits, asked_picture=found)
-    lines = [f"- {hit.caption or hit.title} ({_where(hit)}) [{n}]" for n, hit in pictured]
+    lines = [f"- {hit.caption or hit.title} ({where(hit)}) [{n}]" for n, hit in pictured]
     return Quoted(
         "\n".join(["The pictures most like yours:", *lines]), tuple(n for n, _ in pictured), found=True
     )
 
 
 def _nearest(hits: Sequence[Hit], *, asked_picture: bool, most: int = 3) -> Quoted:
-    lines = [f"- {_where(hit)} [{n}]" for n, hit in enumerate(hits[:most], 1)]
+    lines = [f"- {where(hit)} [{n}]" for n, hit in enumerate(hits[:most], 1)]
     numbers = tuple(range(1, len(lines) + 1))
     lead = "No text matches, but the picture led to:" if asked_picture else _NO_SENTENCE
     return Quoted("\n".join([lead, *lines]), numbers, found=False)
-
-
-def _where(hit: Hit) -> str:
-    return f"{hit.title}, {hit.place}" if hit.place else hit.title

@@ -3,40 +3,34 @@
 from __future__ import annotations
 
 import re
-import unicodedata
+from functools import cache
 
-import Stemmer
+from plait.index.lexical import words
 
 # Words that say how a question is asked and not what it asks for.
-_FUNCTION_WORDS = frozenset(
-    re.findall(
-        r"\w+",
-        """a about after all also am an and any are as at be been before but by can could did do does doing
-        for from get give had has have he her here him his how i if in into is it its just like me mean may
-        might more most much must my no not of on one or our out over please she should show so some such
-        tell than that the their them then there these they this those to too up us use very was we were
-        what when where which while who why will with would you your""",
-    )
-)
-_CJK = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
-_WORD = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+")
+_FUNCTION_WORDS = """
+    a about after all also am an and any are as at be been before but by can could d did do does doing don for
+    from get give had has have he her here him his how i if in into is it its just like ll me mean may might
+    more most much must my no not of on one or our out over please re s she should show so some such t tell
+    than that the their them then there these they this those to too up us use ve very was we were what when
+    where which while who why will with would you your"""
 
 # A full stop ends a sentence when a space and something that can begin one follow; citations that
 # stand behind the stop stay with it.
-_BREAK = re.compile(r"(?<=[.!?])((?:\s*\[\d[\d,;\s]*\])*)\s+(?=[\"'“(\[*]*[\w])|(?<=[。！？])")
+_BREAK = re.compile(r"(?<=[.!?])((?:\s*\[\d[\d,;\s]*\])*)\s+(?=(?:\[(?!\d)|[\"'“(*])*\w)|(?<=[。！？])")
 _ABBREVIATION = re.compile(
-    r"(?:^|[\s(])(?:e\.g|i\.e|cf|ca|approx|no|nos|fig|figs|eq|vs|dr|mr|mrs|etc|bzw|z\.B|\w)\.$", re.IGNORECASE
+    r"(?:^|[\s(])(?:e\.g|i\.e|cf|ca|approx|no|nos|fig|figs|eq|vs|dr|mr|mrs|etc|bzw|z\.B|[a-z])\.$", re.IGNORECASE
 )
 
 
 def content_words(text: str) -> list[str]:
-    """Return the stems of the words that carry meaning, in order, repeats kept.
+    """Return the terms of a text that carry meaning, as the index counts them, in order, repeats kept."""
+    return [term for term in words(text) if term not in _function_terms()]
 
-    Scripts without spaces give one word a character.
-    """
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    words = [w for w in _WORD.findall(folded) if w not in _FUNCTION_WORDS]
-    return list(Stemmer.Stemmer("english").stemWords(words))
+
+@cache
+def _function_terms() -> frozenset[str]:
+    return frozenset(words(_FUNCTION_WORDS))
 
 
 def sentences(text: str) -> list[str]:

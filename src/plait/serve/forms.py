@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException
@@ -16,9 +16,11 @@ from starlette.requests import Request
 
 from plait.errors import QueryError
 from plait.schema import Query
+from plait.search.fusion import Method
 
 MAX_HITS = 200
 _MAX_PARTS = 16
+_MAX_CHARACTERS = 20_000
 _OPTIONS = frozenset({"query", "k", "method", "lanes"})
 _FORM_FIELDS = frozenset({"text", "image", "filters", "k", "method", "lane"})
 
@@ -29,7 +31,7 @@ class SearchRequest:
 
     query: Query
     k: int = 10
-    method: str | None = None
+    method: Method | None = None
     lanes: tuple[str, ...] | None = None
 
 
@@ -66,7 +68,7 @@ def _from_json(body: bytes) -> SearchRequest:
     return SearchRequest(
         query=_query(values["query"]),
         k=_count(values.get("k", 10)),
-        method=_word(values.get("method"), "method"),
+        method=_method(values.get("method")),
         lanes=_lanes(values.get("lanes")),
     )
 
@@ -84,7 +86,7 @@ async def _from_form(form: FormData) -> SearchRequest:
     except (ValueError, TypeError, RecursionError) as error:
         raise QueryError("field filters must be a JSON list") from error
     query = _query({"texts": words["text"], "filters": filters}, images=[i for i in images if i])
-    method = words["method"][0] if words["method"] else None
+    method = _method(words["method"][0] if words["method"] else None)
     return SearchRequest(query, _count((words["k"] or ["10"])[0]), method, _lanes(words["lane"] or None))
 
 
@@ -98,8 +100,8 @@ def _query(values: Mapping[str, Any], images: Sequence[bytes] = ()) -> Query:
         value = values.get(name, [])
         if not isinstance(value, list) or len(value) > _MAX_PARTS:
             raise QueryError(f"{name} must be a list of at most {_MAX_PARTS}")
-    if not all(isinstance(text, str) for text in values.get("texts", [])):
-        raise QueryError("texts must be a list of strings")
+    if not all(isinstance(text, str) and len(text) <= _MAX_CHARACTERS for text in values.get("texts", [])):
+        raise QueryError(f"texts must be a list of strings of at most {_MAX_CHARACTERS:,} characters")
     for image in values.get("images", []):
         if not (isinstance(image, dict) and set(image) == {"base64"} and isinstance(image["base64"], str)):
             raise QueryError('an image must be {"base64": ...}; pictures are sent, never named by a path')
@@ -132,10 +134,14 @@ def _count(value: object) -> int:
     return count
 
 
-def _word(value: object, name: str) -> str | None:
-    if value is not None and not isinstance(value, str):
-        raise QueryError(f"{name} must be a string")
-    return value
+def _method(value: object) -> Method | None:
+    if value is None:
+        return None
+    known: tuple[Method, ...] = get_args(Method)
+    for method in known:
+        if value == method:
+            return method
+    raise QueryError(f"method must be one of {', '.join(known)}")
 
 
 def _lanes(value: object) -> tuple[str, ...] | None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hmac
 import json
+import logging
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -32,8 +32,9 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 
+_log = logging.getLogger("plait.serve")
 
-@dataclass(frozen=True, slots=True)
+
 class Refusal(Exception):
     """A request that is answered with an error.
 
@@ -43,9 +44,11 @@ class Refusal(Exception):
         message: what was wrong and the next step, for people.
     """
 
-    status: int
-    kind: str
-    message: str
+    def __init__(self, status: int, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.kind = kind
+        self.message = message
 
     def body(self) -> bytes:
         """Return the JSON that the client gets."""
@@ -97,15 +100,21 @@ class Guard:
 
         try:
             await self._app(scope, _limited(receive, limit), tracked)
-        except Refusal as refusal:  # the body grew past its limit while it was read
-            if not started:
-                await _refuse(refusal, send)
+        except Exception:
+            # A traceback may show paths and documents: it goes to the log, never to the caller.
+            _log.exception("%s %s failed", scope["method"], scope["path"])
+            if started:
+                raise
+            said = "something went wrong here; the service's log says what"
+            await _refuse(Refusal(500, "InternalError", said), send)
 
     def _check(self, scope: Scope, limit: int) -> None:
         headers = Headers(scope=scope)
         hosts = headers.getlist("host")
         if len(hosts) != 1 or _name(hosts[0]) not in self._hosts:
-            raise Refusal(421, "WrongHost", "this service does not answer to that name; use the printed address")
+            raise Refusal(
+                421, "WrongHost", "this service does not answer to that name; use the printed address"
+            )
         origins = headers.getlist("origin")
         if any(origin.lower() != f"{scope['scheme']}://{hosts[0].lower()}" for origin in origins):
             raise Refusal(403, "WrongOrigin", "requests from other web pages are refused")
@@ -142,7 +151,9 @@ def _limited(receive: Receive, limit: int) -> Receive:
 
 
 def _too_large(limit: int) -> Refusal:
-    return Refusal(413, "TooLarge", f"the request is larger than {limit / 1e6:g} MB, the most this address takes")
+    return Refusal(
+        413, "TooLarge", f"the request is larger than {limit / 1e6:g} MB, the most this address takes"
+    )
 
 
 async def _refuse(refusal: Refusal, send: Send) -> None:

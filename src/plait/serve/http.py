@@ -15,7 +15,6 @@ Every answer but the page and /health needs the bearer token. Errors are {"error
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Collection
 from dataclasses import asdict
@@ -47,8 +46,13 @@ T = TypeVar("T")
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _WEB = Path(__file__).parent / "web"
+_PAGES = {
+    "/": ("index.html", "text/html"),
+    "/app.js": ("app.js", "text/javascript"),
+    "/style.css": ("style.css", "text/css"),
+    "/icon.svg": ("icon.svg", "image/svg+xml"),
+}
 _MEDIA_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg"}
-_log = logging.getLogger("plait.serve")
 
 
 def create_app(
@@ -97,16 +101,16 @@ class _Desk:
 
 
 def _add_pages(app: FastAPI) -> None:
-    @app.get("/", include_in_schema=False)
-    async def page() -> Response:
-        return FileResponse(_WEB / "index.html", media_type="text/html; charset=utf-8")
+    for address, (name, media_type) in _PAGES.items():
+        app.add_route(address, _page(_WEB / name, media_type))
 
-    @app.get("/{name}", include_in_schema=False)
-    async def asset(name: str) -> Response:
-        types = {"app.js": "text/javascript", "style.css": "text/css", "icon.svg": "image/svg+xml"}
-        if name not in types:
-            raise Refusal(404, "NotFound", "there is nothing at this address")
-        return FileResponse(_WEB / name, media_type=types[name])
+
+def _page(file: Path, media_type: str) -> Callable[[Request], Response]:
+    def page(_request: Request) -> Response:
+        # A browser may keep it, but asks each time whether it changed.
+        return FileResponse(file, media_type=media_type, headers={"Cache-Control": "no-cache"})
+
+    return page
 
 
 def _add_searching(app: FastAPI, desk: _Desk) -> None:
@@ -191,17 +195,6 @@ def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(PlaitError)
     async def on_purpose(request: Request, error: Exception) -> Response:
         return await refused(request, Refusal(_status_of(error), type(error).__name__, str(error)))
-
-    @app.middleware("http")
-    async def unforeseen(request: Request, proceed: Callable[[Request], Any]) -> Any:
-        try:
-            return await proceed(request)
-        except Refusal:
-            raise  # from the guard: the body was too large
-        except Exception:
-            _log.exception("%s %s failed", request.method, request.url.path)
-            said = "something went wrong here; the service's log says what"
-            return await refused(request, Refusal(500, "InternalError", said))
 
 
 def _status_of(error: Exception) -> int:

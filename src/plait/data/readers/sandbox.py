@@ -262,15 +262,8 @@ def _spawn(limits: ReadLimits) -> subprocess.Popen[bytes]:
 
 
 def _ask(process: subprocess.Popen[bytes], task: ReadTask, timeout_seconds: float) -> dict[str, Any]:
-    assert process.stdin is not None and process.stdout is not None
-    request = {
-        "path": str(task.path),
-        "source": task.source,
-        "spool": str(task.spool),
-        "root": str(task.root),
-    }
-    send(process.stdin, request)
-    return receive(process.stdout, timeout_seconds=timeout_seconds)
+    send(cast(BinaryIO, process.stdin), {name: str(value) for name, value in asdict(task).items()})
+    return receive(cast(BinaryIO, process.stdout), timeout_seconds=timeout_seconds)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

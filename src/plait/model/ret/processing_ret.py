@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Self
 
 import torch
 from PIL import Image as PillowImage
 from torch import Tensor
-from transformers import AutoImageProcessor, AutoTokenizer
+from transformers import AutoImageProcessor, AutoTokenizer, CLIPConfig
 
 from plait.errors import InputError, ModelError
 
+_PARTS = (
+    ("tokenizer", AutoTokenizer, ("tokenizer.json", "vocab.json")),
+    ("image processor", AutoImageProcessor, ("preprocessor_config.json", "processor_config.json")),
+)
 _ENDLESS = 10**6  # what tokenizers without a limit claim as their longest input is far above this
 
 
@@ -36,24 +41,24 @@ class RetProcessor:
             raise ModelError("the tokenizer has no longest input: give max_tokens, 77 for CLIP")
 
     @classmethod
-    def from_pretrained(
-        cls, folder: str | os.PathLike[str], *, max_tokens: int | None = None, local_files_only: bool = False
-    ) -> Self:
+    def from_pretrained(cls, folder: str | os.PathLike[str], *, max_tokens: int | None = None) -> Self:
         """Return the processor stored in a folder beside a model.
 
         Raises:
-            ModelError: the folder lacks tokenizer or image processor files.
+            ModelError: the folder lacks tokenizer or image processor files, or they cannot be read.
         """
-        parts = {"tokenizer": AutoTokenizer, "image processor": AutoImageProcessor}
         loaded = []
-        for name, loader in parts.items():
-            try:
-                loaded.append(loader.from_pretrained(folder, local_files_only=local_files_only))
-            except (OSError, ValueError, TypeError, KeyError, ImportError) as error:
+        for part, loader, files in _PARTS:
+            if not any((Path(folder) / file).is_file() for file in files):
                 raise ModelError(
-                    f"{folder} holds no {name} that can be loaded ({_first_line(error)}): copy those files "
-                    "from the backbone that the model was trained with"
-                ) from error
+                    f"{folder} holds no {part} ({' or '.join(files)}): copy its files from the backbone that the "
+                    "model was trained with"
+                )
+            try:
+                # Without a configuration the loaders look in the folder for a model type that they know.
+                loaded.append(loader.from_pretrained(folder, config=CLIPConfig(), local_files_only=True))
+            except (OSError, ValueError, TypeError, KeyError) as error:
+                raise ModelError(f"{folder}: its {part} cannot be loaded: {error}") from error
         return cls(*loaded, max_tokens=max_tokens)
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
@@ -115,7 +120,3 @@ def _check(texts: Sequence[str | None], images: Sequence[PillowImage.Image | Non
     for k, (text, image) in enumerate(zip(texts, images, strict=True)):
         if not text and image is None:
             raise InputError(f"item {k} has neither text nor image")
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

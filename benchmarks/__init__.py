@@ -1,0 +1,1 @@
+"""Benchmarks: scripts outside the package; each prints the table it reproduces."""

@@ -1,0 +1,1 @@
+"""plait on documents that nobody made for it."""

@@ -1,0 +1,275 @@
+"""Lines of a page to paragraphs in reading order, from where they stand and not from the stream.
+
+Columns are found by the gutter between them: an upright strip that few lines cross while both sides
+are filled. Lines that cross it part the page into bands; in a band the left column is read first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+
+from plait.data.readers.geometry import Rect, covered, overlap, union
+
+_NARROWEST_GUTTER = 7  # points; LaTeX sets 10
+_NARROWEST_COLUMNS = 180  # points, both together
+_FEWEST_LINES = 4
+_MOST_LEVELS = 3  # gutters inside gutters: up to four columns and more
+_BULLET = re.compile(r"^(?:[•·▪‣◦∙–—*-]|\(?(?:\d{1,2}|[a-z]|[ivx]{1,4})[.)]|\[\d{1,3}\])\s")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One printed line, or a part of one.
+
+    Attributes:
+        size: of its type, in points.
+    """
+
+    text: str
+    box: Rect
+    size: float
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """Lines that belong together, joined to one text."""
+
+    text: str
+    box: Rect
+    size: float
+    lines: int = 1
+
+
+def join_runs(runs: Sequence[Line]) -> list[Line]:
+    """Join words and pieces of lines that stand beside each other, closer than a gutter."""
+    ends: dict[int, list[int]] = defaultdict(list)  # row of the page -> lines that end there
+    joined: list[Line] = []
+    for run in sorted(runs, key=lambda r: (r.box.left, r.box.top)):
+        row = int((run.box.top + run.box.bottom) / 8)
+        best = -1
+        for near in (row, row - 1, row + 1, row - 2, row + 2):
+            for index in ends[near]:
+                if _continues(joined[index], run) and (
+                    best < 0 or joined[index].box.right > joined[best].box.right
+                ):
+                    best = index
+        if best < 0:
+            joined.append(run)
+            ends[row].append(len(joined) - 1)
+        else:
+            joined[best] = _beside(joined[best], run)
+    return joined
+
+
+def _continues(line: Line, run: Line) -> bool:
+    height = min(line.box.height, run.box.height)
+    gap = run.box.left - line.box.right
+    same = overlap(line.box.top, line.box.bottom, run.box.top, run.box.bottom) > 0.5 * height
+    return same and -0.5 * height < gap < 0.9 * max(line.size, run.size)
+
+
+def _beside(line: Line, run: Line) -> Line:
+    gap = run.box.left - line.box.right
+    space = "" if gap < 0.12 * max(line.size, run.size) else " "
+    size = line.size if len(line.text) >= len(run.text) else run.size
+    return Line(line.text + space + run.text, union((line.box, run.box)), size)
+
+
+def columns(boxes: Sequence[Rect], *, text: Sequence[bool] | None = None) -> list[list[int]]:
+    """Return the reading order of some boxes: indices, grouped by the column or band they stand in.
+
+    Args:
+        boxes: lines of text, and figures.
+        text: which of them are text, the only ones that columns are told by; None means all.
+    """
+    is_text = [True] * len(boxes) if text is None else text
+    return _columns(boxes, is_text, list(range(len(boxes))), _MOST_LEVELS)
+
+
+def _columns(boxes: Sequence[Rect], text: Sequence[bool], members: list[int], levels: int) -> list[list[int]]:
+    gutter = _gutter([boxes[i] for i in members if text[i]]) if levels else None
+    if gutter is None:
+        return [_by_rows(boxes, members)] if members else []
+    found: list[list[int]] = []
+    across: list[int] = []
+    left: list[int] = []
+    right: list[int] = []
+
+    def end_band() -> None:
+        nonlocal across, left, right
+        found.extend([_by_rows(boxes, across)] if across else [])
+        for side in (left, right):
+            found.extend(_columns(boxes, text, side, levels - 1))
+        across, left, right = [], [], []
+
+    for i in sorted(members, key=lambda i: boxes[i].top):
+        box = boxes[i]
+        if box.left < gutter < box.right or (
+            across and not left and not right and _ends(boxes, members, i, across)
+        ):
+            if left or right:
+                end_band()
+            across.append(i)
+        else:
+            (left if box.right <= gutter else right).append(i)
+    end_band()
+    return found
+
+
+def _ends(boxes: Sequence[Rect], members: Sequence[int], i: int, across: Sequence[int]) -> bool:
+    """Tell whether a short line ends the paragraph across both columns: close below, none beside it."""
+    box, last = boxes[i], boxes[across[-1]]
+    close = box.top - last.bottom < 0.6 * last.height
+    return close and not any(
+        j != i and overlap(box.top, box.bottom, boxes[j].top, boxes[j].bottom) > 0.3 * box.height
+        for j in members
+        if j not in across
+    )
+
+
+def _gutter(boxes: Sequence[Rect]) -> float | None:
+    """Return the x of the strip between two columns, or None if there is one column."""
+    if len(boxes) < 2 * _FEWEST_LINES:
+        return None
+    page = union(boxes)
+    if page.width < _NARROWEST_COLUMNS:
+        return None
+    crossing = _crossing_heights(boxes, page)
+    low, high = int(page.width * 0.22), int(page.width * 0.78)
+    best: tuple[float, float] | None = None  # (quality, x)
+    x = low
+    while x < high:
+        end = x
+        while end < high and abs(crossing[end] - crossing[x]) < 1.0:
+            end += 1
+        if end - x >= _NARROWEST_GUTTER:
+            middle = page.left + (x + end) / 2
+            quality = _quality(boxes, middle, crossing[x])
+            if quality > 0 and (best is None or quality > best[0]):
+                best = (quality, middle)
+        x = max(end, x + 1)
+    return best[1] if best else None
+
+
+def _crossing_heights(boxes: Sequence[Rect], page: Rect) -> list[float]:
+    """Return, for each point from the left edge, the height of all boxes that cover it."""
+    steps = [0.0] * (int(page.width) + 3)
+    for box in boxes:
+        steps[int(box.left - page.left)] += box.height
+        steps[int(box.right - page.left) + 1] -= box.height
+    total = 0.0
+    heights = []
+    for step in steps:
+        total += step
+        heights.append(total)
+    return heights
+
+
+def _quality(boxes: Sequence[Rect], x: float, crossed: float) -> float:
+    """Return how well an upright line parts two columns of text; 0 if it does not."""
+    left = [box for box in boxes if box.right <= x]
+    right = [box for box in boxes if box.left >= x]
+    if min(len(left), len(right)) < _FEWEST_LINES:
+        return 0.0
+    one, other = union(left), union(right)
+    heights = [covered((b.top, b.bottom) for b in side) for side in (left, right)]
+    beside = overlap(one.top, one.bottom, other.top, other.bottom)
+    if crossed > 1.5 * max(heights) or beside < 0.4 * min(one.height, other.height):
+        return 0.0
+    fills = [
+        sum(b.area for b in side) / (box.width * height or 1.0)
+        for side, box, height in zip((left, right), (one, other), heights, strict=True)
+    ]
+    # Columns of text are of like width and mostly full; those of a table are one or neither.
+    alike = min(one.width, other.width) / max(one.width, other.width)
+    needed = 0.55 if alike > 0.75 else 0.75
+    return min(fills) * beside if min(fills) >= needed else 0.0
+
+
+def _by_rows(boxes: Sequence[Rect], members: Sequence[int]) -> list[int]:
+    """Order boxes top to bottom, those on one row left to right."""
+    rows: list[list[int]] = []
+    for i in sorted(members, key=lambda i: (boxes[i].top + boxes[i].bottom) / 2):
+        box = boxes[i]
+        if rows:
+            last = boxes[rows[-1][-1]]
+            height = min(box.height, last.height)
+            if (
+                overlap(box.top, box.bottom, last.top, last.bottom) > 0.6 * height
+                and height > 0.5 * last.height
+            ):
+                rows[-1].append(i)
+                continue
+        rows.append([i])
+    return [i for row in rows for i in sorted(row, key=lambda i: boxes[i].left)]
+
+
+def leading_of(lines: Sequence[Line]) -> float:
+    """Return the usual distance from one line to the next, in points.
+
+    Args:
+        lines: of a page, in reading order; where it goes up to another column nothing is counted.
+    """
+    gaps = [
+        b.box.top - a.box.top for a, b in pairwise(lines) if b.box.top > a.box.bottom - 0.3 * a.box.height
+    ]
+    return median(gaps) if gaps else 1.2 * max((line.size for line in lines), default=10.0)
+
+
+def paragraphs(
+    lines: Sequence[Line], *, leading: float, breaks: frozenset[int] = frozenset()
+) -> list[Paragraph]:
+    """Join the lines of one column to paragraphs.
+
+    Args:
+        lines: in reading order.
+        leading: the usual distance of lines on the page, in points.
+        breaks: indices of lines that begin a paragraph in any case.
+    """
+    if not lines:
+        return []
+    column = union(line.box for line in lines)
+    groups: list[list[Line]] = [[lines[0]]]
+    for index, line in enumerate(lines[1:], start=1):
+        if index in breaks or _begins(groups[-1], line, column, leading):
+            groups.append([line])
+        else:
+            groups[-1].append(line)
+    return [_paragraph(group) for group in groups]
+
+
+def _begins(group: Sequence[Line], line: Line, column: Rect, leading: float) -> bool:
+    """Tell whether a line begins a paragraph after the lines before it."""
+    last = group[-1]
+    if overlap(last.box.top, last.box.bottom, line.box.top, line.box.bottom) > 0.5 * min(
+        last.box.height, line.box.height
+    ):
+        return False  # the same row: a table, or a formula with its number
+    if line.box.top - last.box.top > max(1.3 * leading, 1.35 * last.size) or line.box.top < last.box.top:
+        return True
+    if not 0.87 < line.size / (last.size or 1.0) < 1.15 or _BULLET.match(line.text):
+        return True
+    short = last.box.right < column.right - 0.25 * column.width
+    indented = line.box.left > min(part.box.left for part in group) + 0.9 * line.size
+    ended = last.text.endswith((".", ":", "!", "?", ".”", ".)"))
+    return (short and ended) or (indented and ended and len(group) > 1)
+
+
+def _paragraph(group: Sequence[Line]) -> Paragraph:
+    text = group[0].text
+    for before, line in pairwise(group):
+        text = _joined(text, line.text, same_row=line.box.top < before.box.bottom - 0.5 * before.box.height)
+    size = max(group, key=lambda line: len(line.text)).size
+    return Paragraph(" ".join(text.split()), union(line.box for line in group), size, len(group))
+
+
+def _joined(text: str, more: str, *, same_row: bool) -> str:
+    """Join two lines; a word that was hyphenated at the end of the line becomes whole."""
+    if not same_row and len(text) > 2 and text[-1] in "-\xad‐" and text[-2].isalpha() and more[:1].islower():
+        return text[:-1] + more
+    return f"{text} {more}"

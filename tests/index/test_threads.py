@@ -1,0 +1,79 @@
+"""Sharing a scan among threads: every item once, and the process's settings left as they were."""
+
+from __future__ import annotations
+
+from threading import Barrier, Thread
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from plait.index import threads
+from plait.index.multi_vector import MultiVectors
+from plait.index.threads import shared_out, workers_for
+
+
+def blas_threads():
+    return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 100])
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_every_item_is_scanned_once(count, workers):
+    seen = np.zeros(count, int)
+
+    def scan(first, last):
+        seen[first:last] += 1
+
+    shared_out(scan, count, workers=workers)
+    assert (seen == 1).all()
+
+
+def test_a_shared_scan_scores_as_one_thread_does(monkeypatch):
+    random = np.random.default_rng(0)
+    units = [random.standard_normal((n % 4, 3, 8)).astype(np.float32) for n in range(500)]
+    scan = MultiVectors.of(units, tokens=3, width=8)
+    query, weights = random.standard_normal((2, 5, 8)).astype(np.float32), np.array([0.5, 0.5], np.float32)
+    mask = random.random(500) < 0.5
+    alone = scan.scores(query, weights), scan.scores(query, weights, mask)
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    monkeypatch.setattr(threads, "_WORTH_A_THREAD", 1)
+    np.testing.assert_allclose(scan.scores(query, weights), alone[0], atol=1e-5)
+    np.testing.assert_allclose(scan.scores(query, weights, mask), alone[1], atol=1e-5)
+
+
+def test_blas_has_one_thread_inside_and_its_own_number_afterwards():
+    with threadpool_limits(2, user_api="blas"):
+        before = blas_threads()
+        inside = []
+        together = Barrier(2)
+
+        def scan(first, last):
+            together.wait()  # both scans are inside at once, and leave in any order
+            inside.append(blas_threads())
+
+        both = [Thread(target=lambda: shared_out(scan, 1, workers=1)) for _ in range(2)]
+        for thread in both:
+            thread.start()
+        for thread in both:
+            thread.join()
+        assert all(set(numbers) == {1} for numbers in inside), inside
+        assert blas_threads() == before
+
+
+def test_settings_return_also_after_an_error():
+    def scan(first, last):
+        raise ValueError("no")
+
+    before = blas_threads()
+    with pytest.raises(ValueError, match="no"):
+        shared_out(scan, 1, workers=1)
+    assert blas_threads() == before
+
+
+def test_workers_follow_the_work_and_the_users_limit(monkeypatch):
+    monkeypatch.setattr(threads, "_cores", lambda: 64)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert [workers_for(products) for products in (0, 10**8, 7 * 10**8, 10**12)] == [1, 1, 2, 4]
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert workers_for(10**12) == 1

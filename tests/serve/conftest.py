@@ -1,0 +1,111 @@
+"""A library of two pages, and the service over it in a real server on the loopback."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from PIL import Image, ImageDraw
+from tests.helpers.tiny_encoder import TinyEncoder
+
+from plait.library import Library
+from plait.serve.http import create_app
+
+TOKEN = "test-token-that-is-long-enough-to-be-one"
+
+PAGES = (
+    ("valve", "brown", "Close the safety valve before you open the boiler."),
+    ("filter", "blue", "Rinse the filter basket under warm water once a week."),
+)
+
+
+def drawn(color: str, kind: str = "PNG") -> bytes:
+    image = Image.new("RGB", (120, 90), "white")
+    ImageDraw.Draw(image).ellipse((20, 15, 100, 75), fill=color)
+    data = io.BytesIO()
+    image.save(data, kind)
+    return data.getvalue()
+
+
+@pytest.fixture(scope="session")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a library of two pages, made once; tests that write take a copy."""
+    folder = tmp_path_factory.mktemp("shelf")
+    manual = folder / "manual"
+    manual.mkdir()
+    for name, color, text in PAGES:
+        (manual / f"{name}.png").write_bytes(drawn(color))
+        (manual / f"{name}.html").write_text(
+            f"<html><head><title>The {name}</title></head><body><h1>The {name}</h1><p>{text}</p>"
+            f'<figure><img src="{name}.png" alt=""><figcaption>A {name}</figcaption></figure></body></html>'
+        )
+    with Library(folder, encoder=TinyEncoder()) as opened:
+        assert opened.add([manual]).added == 2
+    return folder
+
+
+@pytest.fixture
+def library(shelf: Path, tmp_path: Path) -> Iterator[Library]:
+    shutil.copytree(shelf, tmp_path / "shelf")
+    with Library(tmp_path / "shelf", encoder=TinyEncoder()) as opened:
+        yield opened
+
+
+@dataclass
+class Service:
+    """A running service: its port, a client that knows the token, and one that does not."""
+
+    port: int
+    client: httpx.Client
+    stranger: httpx.Client
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+@contextmanager
+def running(app: FastAPI) -> Iterator[Service]:
+    """Run an app in uvicorn on a free port of the loopback, in a thread."""
+    config = uvicorn.Config(app, port=0, log_level="error", access_log=False, lifespan="off")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.005)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    url, token = f"http://127.0.0.1:{port}", {"Authorization": f"Bearer {TOKEN}"}
+    try:
+        with (
+            httpx.Client(base_url=url, headers=token, trust_env=False, timeout=20) as client,
+            httpx.Client(base_url=url, trust_env=False, timeout=20) as stranger,
+        ):
+            yield Service(port, client, stranger)
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+@pytest.fixture
+def service(library: Library) -> Iterator[Service]:
+    """The service over a library of this test's own."""
+    with running(create_app(library, token=TOKEN, max_query_mb=1, max_upload_mb=2)) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def shared(shelf: Path) -> Iterator[Service]:
+    """The service over the library that no test changes."""
+    with Library(shelf, encoder=TinyEncoder()) as opened:
+        with running(create_app(opened, token=TOKEN, max_query_mb=1, max_upload_mb=2)) as started:
+            yield started

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from plait import Hit, Library, Query
+from plait.encode.base import Encoder
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -29,10 +30,10 @@ QUESTIONS = (
 )
 
 
-def demo(folder: Path, console: Console, *, k: int = 3) -> list[list[Hit]]:
+def demo(folder: Path, console: Console, *, encoder: Encoder | None = None, k: int = 3) -> list[list[Hit]]:
     """Make a library of the handbook in `folder`, ask the three questions, and return their hits."""
     shutil.rmtree(folder, ignore_errors=True)
-    with Library(folder) as library:
+    with Library(folder, encoder=encoder) as library:
         console.print(f"Reading [bold]{_short(HERE / 'handbook')}[/] ...")
         report = library.add([HERE / "handbook"])
         console.print(

@@ -78,6 +78,10 @@ def test_a_query_survives_its_json_form(query: Query) -> None:
         {"texts": ["a"], "filters": [{"field": "type", "operator": "like", "value": 1}]},
         {"texts": ["a"], "filters": [{"field": "type"}]},
         {"texts": 5},
+        {"texts": "abc"},
+        {"texts": [5]},
+        {"texts": ["a"], "text_weights": ["x"]},
+        {"texts": ["a"], "filters": ["type=pdf"]},
     ],
 )
 def test_a_malformed_query_is_a_query_error(values: dict[str, object]) -> None:

@@ -44,7 +44,11 @@ def fetch(package: str, cache: Path) -> Path:
     archive = max(downloads.glob(f"{package}_*.deb"), key=lambda file: file.stat().st_mtime)
     unpacked = cache / f"{package}.new"  # renamed once whole, so that an interruption leaves no half
     shutil.rmtree(unpacked, ignore_errors=True)
-    _run(["dpkg", "-x", str(archive.resolve()), str(unpacked.resolve())], downloads, "delete it and fetch again")
+    _run(
+        ["dpkg", "-x", str(archive.resolve()), str(unpacked.resolve())],
+        downloads,
+        "delete it and fetch again",
+    )
     unpacked.rename(target)
     return target
 

@@ -42,10 +42,10 @@ class Canvas:
 
     def shadow(self, box: Sequence[float], strength: float = 0.35) -> None:
         """Lay a soft elliptic shadow."""
-        mask = Image.new("L", self.image.size, 0)
-        ImageDraw.Draw(mask).ellipse(_scaled(box), fill=int(255 * strength))
-        mask = mask.filter(ImageFilter.GaussianBlur(10 * _SCALE))
-        self.image.paste(Image.new("RGB", self.image.size, (0, 0, 0)), (0, 0), mask)
+        mask = Image.new("L", (self.width, self.height), 0)
+        ImageDraw.Draw(mask).ellipse(tuple(box), fill=int(255 * strength))
+        mask = mask.filter(ImageFilter.GaussianBlur(10)).resize(self.image.size)
+        self.image.paste((0, 0, 0), (0, 0, *self.image.size), mask)
 
     def plate(
         self, box: Sequence[float], colour: Colour, *, shade: float = 0.25, radius: float = 0,

@@ -11,6 +11,7 @@ from plait.errors import MissingExtraError
 _EXTRA_OF = {
     "fastapi": "serve",
     "uvicorn": "serve",
+    "python_multipart": "serve",
     "mcp": "mcp",
     "pytrec_eval": "eval",
 }

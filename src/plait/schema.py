@@ -263,16 +263,21 @@ class Query:
         unknown = set(values) - {"texts", "images", "text_weights", "image_weights", "filters"}
         if unknown:
             raise QueryError(f"unknown key in the query: {', '.join(sorted(unknown))}")
+        for name in ("texts", "images", "text_weights", "image_weights", "filters"):
+            if not isinstance(values.get(name, ()), list | tuple):
+                raise QueryError(f"{name} must be a list, got {type(values[name]).__name__}")
         try:
             return cls(
-                texts=tuple(str(t) for t in values.get("texts", ())),
+                texts=tuple(_text(t) for t in values.get("texts", ())),
                 images=tuple(_image(i) for i in values.get("images", ())),
                 text_weights=tuple(float(w) for w in values.get("text_weights", ())),
                 image_weights=tuple(float(w) for w in values.get("image_weights", ())),
                 filters=tuple(_filter(f) for f in values.get("filters", ())),
             )
-        except (TypeError, KeyError, AttributeError) as error:
-            raise QueryError(f"the query is not of the expected form: {error}") from error
+        except QueryError:
+            raise
+        except (TypeError, KeyError, AttributeError, ValueError) as error:
+            raise QueryError(f"the query is not of the expected form: {error!r}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,6 +362,12 @@ def _picture(values: Mapping[str, Any] | None) -> Picture | None:
 
 def _box(values: Mapping[str, float] | None) -> Box | None:
     return None if values is None else Box(**values)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise QueryError(f"a text of the query must be a string, got {type(value).__name__}")
+    return value
 
 
 def _image(value: Any) -> Image:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+import socket
 
+import huggingface_hub
 import numpy as np
 import pytest
 import torch
@@ -191,29 +190,26 @@ def test_the_thread_setting_is_put_back(checkpoint):
     assert torch.get_num_threads() == before
 
 
-def test_loading_prints_nothing(checkpoint):
-    code = f"from plait.encode.ret import RetEncoder; RetEncoder.load({str(checkpoint)!r})"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert (done.stdout, done.stderr) == ("", "")
+def test_loading_prints_nothing(checkpoint, capfd, caplog):
+    RetEncoder.load(str(checkpoint)).encode_query(Query(texts=("red",)))
+    assert tuple(capfd.readouterr()) == ("", "")
+    assert caplog.messages == []
 
 
-def test_an_unknown_name_is_one_clear_error_and_no_network(tmp_path):
-    code = (
-        "import socket\n"
-        "def refused(*a, **k): raise SystemExit('the network was used')\n"
-        "socket.socket.connect = socket.getaddrinfo = refused\n"
-        "from plait.encode.ret import RetEncoder\n"
-        "from plait.errors import ModelError\n"
-        "try: RetEncoder.load('someone/some-model')\n"
-        "except ModelError as error: print(error)\n"
-    )
-    environment = {**os.environ, "HF_HOME": str(tmp_path)}
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
-    )
-    assert done.stderr == ""
-    assert done.stdout.startswith("no model 'someone/some-model': it is neither a folder here nor in the")
-    assert len(done.stdout.splitlines()) == 1
+def test_an_unknown_name_is_one_clear_error_and_no_network(tmp_path, monkeypatch, capfd):
+    def refused(*_):
+        pytest.fail("the network was used")
+
+    monkeypatch.setattr(socket.socket, "connect", refused)
+    monkeypatch.setattr(socket, "getaddrinfo", refused)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    for name in ("someone/some-model", "not a/possible name", "/no/such/folder"):
+        with pytest.raises(
+            ModelError, match=f"^no model '{name}': it is neither a folder here nor in"
+        ) as error:
+            RetEncoder.load(name)
+        assert len(str(error.value).splitlines()) == 1
+    assert tuple(capfd.readouterr()) == ("", "")
 
 
 def test_folders_that_hold_no_ret_checkpoint_are_refused(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -115,6 +116,24 @@ def test_snapshots_share_what_was_read_until_something_changes(index, opened):
     assert len(index.snapshot()) == 2
 
 
+def test_many_threads_can_search_one_store_while_it_grows(index):
+    index.add([make_entry("a", ["red words"])])
+    query = random_vectors(1, FIELDS[1])
+
+    def search(number):
+        if number % 5 == 0:
+            index.add([make_entry(f"d{number}", ["red words"])])
+        snapshot = index.snapshot()
+        image = snapshot.field_scores("image_tokens", query, ONE)
+        bm25 = snapshot.bm25(["red"], [1.0])
+        units = snapshot.units(range(len(snapshot)))
+        return len(snapshot) == len(image) == len(bm25) == len(units) and (bm25 > 0).all()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(search, range(20)))
+    assert len(index.snapshot()) == 5
+
+
 def test_units_are_ordered_by_source_then_place_however_they_were_added(index):
     index.add([make_entry("z", ["1", "2"], source="a.html")])
     index.add([make_entry("a", ["1"], source="b.html"), make_entry("m", ["1"], source="a.html")])
@@ -127,6 +146,7 @@ def test_units_are_ordered_by_source_then_place_however_they_were_added(index):
         "a": [4],
     }
     assert [document.id for document in index.documents()] == ["m", "z", "a"]
+    assert snapshot.owners.tolist() == [0, 1, 1, 1, 2]
 
 
 def test_scores_equal_the_scan_and_bm25_of_what_was_added(index):

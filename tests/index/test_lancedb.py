@@ -83,6 +83,14 @@ def test_a_table_of_another_model_is_refused(tmp_path, fields, said):
     assert len(LanceIndex(tmp_path, FIELDS).snapshot()) == 1
 
 
+@pytest.mark.parametrize("left", ["units.lance", "units.lance/_versions", "units.lance/data"])
+def test_a_table_whose_making_was_cut_short_is_made_again(tmp_path, left):
+    (tmp_path / left).mkdir(parents=True)
+    index = LanceIndex(tmp_path, FIELDS)
+    index.add([make_entry("a")])
+    assert len(LanceIndex(tmp_path, FIELDS).snapshot()) == 1
+
+
 def test_a_damaged_table_is_reported_with_its_folder(tmp_path):
     LanceIndex(tmp_path, FIELDS).add([make_entry("a")])
     for file in (tmp_path / "units.lance" / "_versions").iterdir():

@@ -57,7 +57,7 @@ def test_scan_equals_maxsim_for_ragged_and_empty_units(shapes, data):
 
 
 def test_scan_in_several_blocks_equals_the_scan_of_each_unit_alone():
-    units = units_of([3] * 700, 4, 8)  # 2,100 items: more than one block of 65,536 / 64 tokens
+    units = units_of([3] * 700, 4, 8)  # 2,100 items in blocks of 2^18 / (128 x 8) = 256
     query = np.stack(units_of([64, 64], 1, 8, seed=5))[:, :, 0]
     weights = np.array([0.3, 0.7], np.float32)
     together = MultiVectors.of(units, tokens=4, width=8).scores(query, weights)

@@ -142,10 +142,25 @@ def test_per_document_keeps_the_best_of_each(handbook):
     assert ids(handbook.search(Query.of("the brush"), per_document=5)) == ids(everything)
 
 
-def test_equal_scores_keep_the_librarys_order(library):
+def test_equal_scores_keep_the_order_of_the_library(library):
     same = library({name: [(["same words here"], [])] for name in ("c", "a", "d", "b")})
     for method in ("gated", "zsum", "rrf"):
         assert ids(same.search(Query.of("words"), method=method)) == ["a:0", "b:0", "c:0", "d:0"]
+
+
+def test_reciprocal_ranks_stay_in_order_far_down(library):
+    # the last bits of a rank sum still tell unit 1,500 from 1,501
+    texts = [" ".join(["word"] + ["other"] * number) for number in range(1600)]
+    long = library({"book": [([text], []) for text in texts]})
+    hits = long.search(Query.of("word"), k=1600, method="rrf", lanes=["bm25"])
+    assert ids(hits) == [f"book:{number}" for number in range(1600)]
+
+
+def test_lanes_that_were_not_asked_are_not_read(handbook, picture):
+    query = Query.of("brush", image=picture("blue"))
+    hits = handbook.search(query, lanes=["text"])
+    assert set(hits[0].lanes) == {"text"}
+    assert set(handbook.snapshot._loaded) == {"text"}
 
 
 @pytest.mark.parametrize("method", ["gated", "zsum", "rrf"])

@@ -106,6 +106,8 @@ def service(library: Library) -> Iterator[Service]:
 @pytest.fixture(scope="session")
 def shared(shelf: Path) -> Iterator[Service]:
     """The service over the library that no test changes."""
-    with Library(shelf, encoder=TinyEncoder()) as opened:
-        with running(create_app(opened, token=TOKEN, max_query_mb=1, max_upload_mb=2)) as started:
-            yield started
+    with (
+        Library(shelf, encoder=TinyEncoder()) as opened,
+        running(create_app(opened, token=TOKEN, max_query_mb=1, max_upload_mb=2)) as started,
+    ):
+        yield started

@@ -7,7 +7,7 @@ import shutil
 import textwrap
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -15,6 +15,7 @@ from plait.cli.console import JsonOption, LibraryOption, open_library, print_jso
 
 if TYPE_CHECKING:
     from plait.schema import Filter, Hit
+    from plait.search.fusion import Method
 
 _CONDITION = re.compile(r"^([\w.-]+)\s*(<=|>=|!=|=|<|>|~)\s*(.*)$", re.DOTALL)
 
@@ -50,7 +51,7 @@ def search(
         filters=tuple(condition(text) for text in where or []),
     )
     with open_library(library) as opened:
-        hits = opened.search(query, k=k, method=method, lanes=lane or None)
+        hits = opened.search(query, k=k, method=cast("Method | None", method), lanes=lane or None)
     if as_json:
         print_json([hit.to_dict() for hit in hits])
     elif not hits:

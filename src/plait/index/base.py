@@ -81,6 +81,11 @@ class Snapshot(Protocol):
 
     def __len__(self) -> int: ...
 
+    @property
+    def owners(self) -> NDArray[np.int32]:
+        """(N,) which document each unit belongs to, as the place of its id in `documents_of`."""
+        ...
+
     def mask(self, filters: Sequence[Filter]) -> Mask | None:
         """Return (N,) True where every filter holds; None when there are no filters."""
         ...
@@ -114,5 +119,5 @@ class Snapshot(Protocol):
         ...
 
     def documents_of(self) -> Mapping[str, Sequence[int]]:
-        """Return document id -> the rows of its units."""
+        """Return document id -> the rows of its units; also documents that have none."""
         ...

@@ -56,25 +56,34 @@ def _holds(condition: Filter, units: Filterable) -> Mask:
             f"unknown filter operator {condition.operator!r}: use one of {' '.join(get_args(FilterOperator))}"
         )
     if condition.field == "section":
-        known = {section: _passes(condition, _headings(section)) for section in set(units.sections)}
-        return np.fromiter((known[section] for section in units.sections), np.bool_, len(units.sections))
+        return _each(units.sections, lambda section: _passes(condition, _headings(section)))
     if condition.field == "page":
-        pages, places = np.unique(units.pages, return_inverse=True)
-        by_page = [_passes(condition, [int(page)] if page else []) for page in pages]
-        return np.array(by_page, np.bool_)[places]
-    by_document = [_passes(condition, _values(condition.field, document)) for document in units.documents]
-    return np.array(by_document, np.bool_)[units.owners]
+        return _each(units.pages.tolist(), lambda page: _passes(condition, [page] if page else []))
+    values = [_value(condition.field, document) for document in units.documents]
+    return _each(values, lambda value: _passes(condition, [] if value is None else [value]))[units.owners]
+
+
+def _each(values: Sequence[Any], holds: Callable[[Any], bool]) -> Mask:
+    """Return whether each value holds, asking once for each distinct one; True is not 1."""
+    keys = [(type(value), value) for value in values]
+    known = {key: holds(key[1]) for key in dict.fromkeys(keys)}
+    return np.fromiter((known[key] for key in keys), np.bool_, len(keys))
 
 
 def _headings(section: tuple[str, ...]) -> list[Scalar]:
     return list(dict.fromkeys((*section, " > ".join(section)))) if section else []
 
 
-def _values(field: str, document: StoredDocument) -> list[Scalar]:
-    own = {"source": document.source, "title": document.title, "document": document.id}
-    if field in own:
-        return [own[field]]
-    return [document.metadata[field]] if field in document.metadata else []
+def _value(field: str, document: StoredDocument) -> Scalar | None:
+    match field:
+        case "source":
+            return document.source
+        case "title":
+            return document.title
+        case "document":
+            return document.id
+        case _:
+            return document.metadata.get(field)
 
 
 def _passes(condition: Filter, values: Sequence[Scalar]) -> bool:

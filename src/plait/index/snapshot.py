@@ -58,6 +58,11 @@ class TableSnapshot:
     def __len__(self) -> int:
         return len(self._owners)
 
+    @property
+    def owners(self) -> NDArray[np.int32]:
+        """(N,) which document each unit belongs to, as the place of its id in `documents_of`."""
+        return self._owners
+
     def mask(self, filters: Sequence[Filter]) -> Mask | None:
         """Return (N,) True where every filter holds; None when there are no filters.
 

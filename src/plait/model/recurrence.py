@@ -155,7 +155,7 @@ class RecurrentCell(nn.Module):
         Raises:
             ShapeError: states for a modality that the cell was built without, or of another width.
         """
-        h = h + self.position
+        h = h + self.position.to(h.dtype)  # loading at half precision keeps buffers as they were
         x = self.norm(h)
         h = h + self.self_attention(x, x)
         read = [

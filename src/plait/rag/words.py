@@ -19,7 +19,8 @@ _FUNCTION_WORDS = """
 # stand behind the stop stay with it.
 _BREAK = re.compile(r"(?<=[.!?])((?:\s*\[\d[\d,;\s]*\])*)\s+(?=(?:\[(?!\d)|[\"'“(*])*\w)|(?<=[。！？])")
 _ABBREVIATION = re.compile(
-    r"(?:^|[\s(])(?:e\.g|i\.e|cf|ca|approx|no|nos|fig|figs|eq|vs|dr|mr|mrs|etc|bzw|z\.B|[a-z])\.$", re.IGNORECASE
+    r"(?:^|[\s(])(?:e\.g|i\.e|cf|ca|approx|no|nos|fig|figs|eq|vs|dr|mr|mrs|etc|bzw|z\.B|[a-z])\.$",
+    re.IGNORECASE,
 )
 
 

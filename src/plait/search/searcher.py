@@ -46,10 +46,11 @@ class Searcher:
         per_document: int | None = None,
         offset: int = 0,
     ) -> list[Hit]:
-        """Return up to k hits, best first; equal scores (to six decimals) in the library's order.
+        """Return up to k hits, best first; equal scores in the library's order.
 
         Units that no lane says anything of are left out: those that a filter excludes, and those that
-        share no word with the query where only words are compared.
+        share no word with the query where only words are compared. Scores that differ by less than a
+        millionth of their range count as equal.
 
         Args:
             method: how lanes are combined, see `fuse`.
@@ -105,7 +106,11 @@ class Searcher:
         return wanted
 
     def _encode(self, query: Query, wanted: Sequence[str]) -> QueryVectors:
-        return QueryVectors() if set(wanted) == {BM25} else self.encoder.encode_query(query)
+        if set(wanted) == {BM25}:
+            return QueryVectors()
+        every = self.encoder.encode_query(query)
+        fields = {name: vectors for name, vectors in every.fields.items() if name in wanted}
+        return QueryVectors(fields, {name: every.weights[name] for name in fields})
 
     def _scores(self, query: Query, vectors: QueryVectors, wanted: Sequence[str]) -> dict[str, Scores]:
         mask = self.snapshot.mask(query.filters)
@@ -123,21 +128,10 @@ class Searcher:
     def _best(self, fused: Scores, count: int, per_document: int | None) -> list[int]:
         """Return the rows of the best `count`, in order."""
         ranked = np.flatnonzero(~np.isnan(fused))
-        ranked = ranked[np.lexsort((ranked, -np.round(fused[ranked].astype(np.float64), 6)))]
+        ranked = ranked[np.argsort(_rounded(-fused[ranked]), kind="stable")]
         if per_document is not None:
-            ranked = self._spread(ranked, per_document)
+            ranked = ranked[_within(self.snapshot.owners[ranked], per_document)]
         return [int(row) for row in ranked[:count]]
-
-    def _spread(self, ranked: NDArray[np.intp], per_document: int) -> NDArray[np.intp]:
-        """Keep the first few rows of each document."""
-        document_of = np.empty(len(self.snapshot), np.intp)
-        for number, rows in enumerate(self.snapshot.documents_of().values()):
-            document_of[list(rows)] = number
-        owners = document_of[ranked]
-        order = np.argsort(owners, kind="stable")
-        starts = np.searchsorted(owners[order], owners[order])
-        kept = order[np.arange(len(order)) - starts < per_document]
-        return ranked[np.sort(kept)]
 
 
 def _check(k: int, per_document: int | None, offset: int) -> None:
@@ -151,6 +145,22 @@ def _check(k: int, per_document: int | None, offset: int) -> None:
 def _asks(field: VectorField, query: Query) -> bool:
     sides = {"text": bool(query.texts), "image": bool(query.images), "joint": True}
     return sides[field.asks]
+
+
+def _rounded(scores: Scores) -> NDArray[np.float64]:
+    """Return the scores in millionths of their range: equal vectors may differ in a product's last bit."""
+    exact = scores.astype(np.float64)
+    spread = np.ptp(exact) if len(exact) else 0.0
+    return np.round(exact / spread * 1e6) if spread > 0 else np.zeros_like(exact)
+
+
+def _within(owners: NDArray[np.int32], per_document: int) -> NDArray[np.bool_]:
+    """Return True for the first few places of each document in a ranking."""
+    order = np.argsort(owners, kind="stable")
+    firsts = np.searchsorted(owners[order], owners[order])
+    kept = np.empty(len(owners), np.bool_)
+    kept[order] = np.arange(len(order)) - firsts < per_document
+    return kept
 
 
 def _evident(scores: Mapping[str, Scores]) -> NDArray[np.bool_]:

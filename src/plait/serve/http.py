@@ -104,6 +104,10 @@ def _add_pages(app: FastAPI) -> None:
     for address, (name, media_type) in _PAGES.items():
         app.add_route(address, _page(_WEB / name, media_type))
 
+    @app.get("/health")
+    async def health() -> dict[str, bool]:
+        return {"ok": True}
+
 
 def _page(file: Path, media_type: str) -> Callable[[Request], Response]:
     def page(_request: Request) -> Response:
@@ -190,7 +194,9 @@ def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def unknown(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        return await refused(request, Refusal(error.status_code, "HttpError", str(error.detail)))
+        said = "there is nothing at this address" if error.status_code == 404 else str(error.detail)
+        kind = "NotFound" if error.status_code == 404 else "BadRequest"
+        return await refused(request, Refusal(error.status_code, kind, said))
 
     @app.exception_handler(PlaitError)
     async def on_purpose(request: Request, error: Exception) -> Response:

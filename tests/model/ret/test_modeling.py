@@ -250,3 +250,14 @@ def test_the_default_configuration_is_rets_and_its_dicts_are_left_alone():
     values = {"text_config": dict(TEXT), "hidden_size": 64}
     RetRetrievalConfig(query_config=values)
     assert values == {"text_config": TEXT, "hidden_size": 64}
+
+
+@pytest.mark.parametrize("autocast", [True, False])
+def test_half_precision_stays_close(tmp_path, autocast):
+    model, inputs = pair(), batch() | MIXED
+    model.save_pretrained(tmp_path)
+    half = RetForRetrieval.from_pretrained(tmp_path, dtype=torch.float32 if autocast else torch.bfloat16)
+    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
+        found = half.encode_queries(**inputs)
+    cosine = (found.float() * model.encode_queries(**inputs)).sum(-1)
+    assert cosine.min() > 0.995

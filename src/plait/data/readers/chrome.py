@@ -18,7 +18,7 @@ def names(text: str) -> frozenset[str]:
 
 
 SKIPPED_TAGS = names(
-    "script style noscript template iframe object embed audio video canvas map nav head title link meta "
+    "script style noscript template iframe object embed audio video canvas map head title link meta "
     "button input select textarea datalist dialog svg"
 )
 _ROLES = frozenset({"navigation", "search", "banner", "contentinfo", "tablist", "menu", "menubar", "tooltip"})
@@ -47,8 +47,8 @@ _ICON_CLASSES = re.compile(r"(?:^|\s)(?:icon|logo|badge|emoji|sk-brand-img|foote
 
 def is_chrome(tag: str, attributes: Attributes) -> bool:
     """Tell whether an element and all in it is no content of the page."""
-    if not attributes:
-        return tag == "footer"
+    if tag in ("nav", "footer"):
+        return True
     if attributes.get("role") in _ROLES or "hidden" in attributes or attributes.get("id") in _IDS:
         return True
     classes = attributes.get("class")
@@ -56,7 +56,7 @@ def is_chrome(tag: str, attributes: Attributes) -> bool:
         # Sphinx calls a box beside the text a sidebar too; that one is content.
         return not (tag in ("aside", "div") and classes.strip().split()[0] in ("admonition", "topic"))
     style = attributes.get("style")
-    return tag == "footer" or bool(style and _HIDDEN.search(style))
+    return bool(style and _HIDDEN.search(style))
 
 
 def is_icon(attributes: Attributes) -> bool:

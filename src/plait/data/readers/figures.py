@@ -22,8 +22,10 @@ _SMALLEST_SIDE = 30.0  # points
 _THIN = 2.5  # points: a rule, not a shape
 _BACKGROUND = 0.85  # of the page
 _CAPTION_DISTANCE = 60.0  # points
+_ASIDE = 60.0
 _LABEL_DISTANCE = 7.0
 _LABEL_WORDS = 8
+_WORDS_A_SHAPE = 6
 _MOST_OBJECTS = 100_000
 
 
@@ -72,8 +74,8 @@ def find_figures(drawn: Sequence[Drawn], lines: Sequence[Line], page: Rect) -> l
         lines: its lines of text.
         page: the page itself.
     """
-    regions = _regions(drawn, page)
     captions = [i for i, line in enumerate(lines) if is_caption(line.text)]
+    regions = [_cut_off(region, [lines[i].box for i in captions]) for region in _regions(drawn, page)]
     found: list[Figure] = []
     for i in captions:
         if lines[i].text.startswith(_TABLES):
@@ -118,6 +120,12 @@ def _regions(drawn: Sequence[Drawn], page: Rect) -> list[_Region]:
     ]
 
 
+def _cut_off(region: _Region, captions: Sequence[Rect]) -> _Region:
+    """End a region where a caption begins: PDFium gives thick or clipped paths more room than they fill."""
+    inside = [caption for caption in captions if region.box.holds_centre_of(caption)]
+    return _Region(_short_of(region.box, inside), region.solid, region.pictures) if inside else region
+
+
 def _is_visible(box: Rect, page: Rect) -> bool:
     return box.meets(page) and (box.width > 0.2 or box.height > 0.2)
 
@@ -157,20 +165,27 @@ def _captioned(
 ) -> list[_Region]:
     """Return the regions that a caption names: those right above it, all panels; else those below."""
     box = lines[caption].box
-    for above in (True, False):
-        near = [
-            region
-            for region in regions
-            if region.box.area > 400
-            and max(region.box.width, region.box.height) > _SMALLEST_SIDE
-            and (region.solid or region.box.height > _SMALLEST_SIDE)
-            and _distance(region.box, box, above=above) < _CAPTION_DISTANCE
-            and overlap(region.box.left, region.box.right, box.left, box.right) > 0
-            and not _is_text(region, lines, most=0.6)
-        ]
-        if near:
-            return _panels(near, regions, lines, captions, box, above=above)
+    candidates = [region for region in regions if _may_have_caption(region, lines)]
+    # Figures set flush left over a centred caption do not reach above it: look aside, but last.
+    for aside in (0.0, _ASIDE):
+        for above in (True, False):
+            near = [
+                region
+                for region in candidates
+                if _distance(region.box, box, above=above) < _CAPTION_DISTANCE
+                and overlap(region.box.left, region.box.right, box.left, box.right) > -aside
+            ]
+            if near:
+                return _panels(near, regions, lines, captions, box, above=above)
     return []
+
+
+def _may_have_caption(region: _Region, lines: Sequence[Line]) -> bool:
+    box = region.box
+    large = box.area > 400 and max(box.width, box.height) > _SMALLEST_SIDE
+    return (
+        large and (region.solid > 0 or box.height > _SMALLEST_SIDE) and not _is_text(region, lines, most=0.6)
+    )
 
 
 def _distance(region: Rect, caption: Rect, *, above: bool) -> float:
@@ -241,6 +256,9 @@ def _stands_alone(region: _Region, lines: Sequence[Line]) -> bool:
         return False
     if region.pictures:
         return not _is_text(region, lines, most=0.5)
+    inside = [line for line in lines if region.box.holds_centre_of(line.box)]
+    if sum(len(line.text.split()) for line in inside) > _WORDS_A_SHAPE * region.solid + _LABEL_WORDS:
+        return False  # a frame or a shade behind text
     return region.solid > 0 and not _is_text(region, lines, most=0.3)
 
 
@@ -280,9 +298,9 @@ def _short_of(box: Rect, captions: Sequence[Rect]) -> Rect:
     """Keep a figure's box from running into its caption."""
     for caption in captions:
         if caption.top > (box.top + box.bottom) / 2:
-            box = box._replace(bottom=min(box.bottom, caption.top - 1))
+            box = box._replace(bottom=max(box.top, min(box.bottom, caption.top - 1)))
         else:
-            box = box._replace(top=max(box.top, caption.bottom + 1))
+            box = box._replace(top=min(box.bottom, max(box.top, caption.bottom + 1)))
     return box
 
 

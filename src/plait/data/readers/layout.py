@@ -18,6 +18,7 @@ from plait.data.readers.geometry import Rect, covered, overlap, union
 _NARROWEST_GUTTER = 7  # points; LaTeX sets 10
 _NARROWEST_COLUMNS = 180  # points, both together
 _FEWEST_LINES = 4
+_WIDEST_LEADING = 2.5  # of the type size; wider gaps part paragraphs
 _MOST_LEVELS = 3  # gutters inside gutters: up to four columns and more
 _BULLET = re.compile(r"^(?:[•·▪‣◦∙–—*-]|\(?(?:\d{1,2}|[a-z]|[ivx]{1,4})[.)]|\[\d{1,3}\])\s")
 
@@ -181,12 +182,14 @@ def _quality(boxes: Sequence[Rect], x: float, crossed: float) -> float:
     beside = overlap(one.top, one.bottom, other.top, other.bottom)
     if crossed > 1.5 * max(heights) or beside < 0.4 * min(one.height, other.height):
         return 0.0
+    # Measured up to the gutter: text fills the way there, the cells of a table do not.
+    widths = (x - one.left, other.right - x)
     fills = [
-        sum(b.area for b in side) / (box.width * height or 1.0)
-        for side, box, height in zip((left, right), (one, other), heights, strict=True)
+        sum(b.area for b in side) / (width * height or 1.0)
+        for side, width, height in zip((left, right), widths, heights, strict=True)
     ]
     # Columns of text are of like width and mostly full; those of a table are one or neither.
-    alike = min(one.width, other.width) / max(one.width, other.width)
+    alike = min(widths) / max(widths)
     needed = 0.55 if alike > 0.75 else 0.75
     return min(fills) * beside if min(fills) >= needed else 0.0
 
@@ -216,7 +219,9 @@ def leading_of(lines: Sequence[Line]) -> float:
         lines: of a page, in reading order; where it goes up to another column nothing is counted.
     """
     gaps = [
-        b.box.top - a.box.top for a, b in pairwise(lines) if b.box.top > a.box.bottom - 0.3 * a.box.height
+        gap
+        for a, b in pairwise(lines)
+        if 0.7 * a.box.height < (gap := b.box.top - a.box.top) < _WIDEST_LEADING * a.size
     ]
     return median(gaps) if gaps else 1.2 * max((line.size for line in lines), default=10.0)
 

@@ -16,7 +16,7 @@ from plait.schema import Picture, Segment
 
 _HEADINGS = {"h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
 _BLOCKS = names(
-    "p div section article main aside header footer address blockquote ul ol li dl dt dd table thead tbody "
+    "p div section article main nav aside header footer address blockquote ul ol li dl dt dd table thead tbody "
     "tfoot tr caption figure figcaption pre form fieldset details summary center hr"
 )
 # Inside a table row these only separate words: a cell of two paragraphs is still one row.
@@ -28,6 +28,7 @@ _LONG_TERM_CHARACTERS = 100
 _FIGURE_CLASSES = names("figure image mediaobject informalfigure wp-caption thumb thumbinner")
 _CAPTION_CLASSES = names("caption caption-text wp-caption-text thumbcaption figure-title")
 _PILCROW = "¶"
+_CELL_END = "\x1f"  # the unit separator: in no text worth keeping
 
 Loader = Callable[[str], Picture | None]
 
@@ -132,7 +133,7 @@ class _Walk:
         if tag == "a" and "headerlink" in (attributes.get("class") or ""):
             return None
         if tag in _CELLS and self._words:
-            self._words.append(" | ")
+            self._words.append(_CELL_END)
             return self._open(_Element(tag, node))
         return self._open_block(tag, attributes, node)
 
@@ -216,7 +217,8 @@ class _Walk:
         if self._pre:
             lines = [line.rstrip() for line in text.expandtabs(4).splitlines()]
             return "\n".join(lines).strip("\n")
-        return _tidy_row(" ".join(text.split())) if self._rows else " ".join(text.split())
+        cells = (" ".join(cell.split()) for cell in text.split(_CELL_END))
+        return " | ".join(cell for cell in cells if cell)
 
     def _flush(self) -> None:
         if self._words:
@@ -322,13 +324,6 @@ def _captioned(segment: Segment, caption: str) -> Segment:
         section=segment.section,
         anchor=segment.anchor,
     )
-
-
-def _tidy_row(text: str) -> str:
-    """Return a table row without its empty cells: "| a | | b |" -> "a | b"."""
-    if "|" not in text:
-        return text
-    return " | ".join(cell for cell in (c.strip() for c in text.split(" | ")) if cell and cell != "|")
 
 
 def _is_file_name(alternative: str) -> bool:

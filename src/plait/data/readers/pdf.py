@@ -228,14 +228,16 @@ def _document(
 ) -> Document:
     """Drop running heads, find headings and the title, and put it all together."""
     heads = running_heads([[part.paragraph for part in read.parts] for read in pages], [p.box for p in pages])
+    for place, read in enumerate(pages, start=1):
+        read.parts = [
+            part
+            for part in read.parts
+            if part.picture is not None or (part.paragraph.text and (place, part.paragraph.text) not in heads)
+        ]
     headings = Headings([part.paragraph for read in pages for part in read.parts if part.picture is None])
     segments: list[Segment] = []
     for read in pages:
         for part in read.parts:
-            if part.picture is None and (read.page.number, part.paragraph.text) in heads:
-                continue
-            if part.picture is None and not part.paragraph.text:
-                continue
             section = headings.section(part.paragraph) if part.picture is None else headings.here
             segments.append(_segment(part, read, section))
     title = " ".join(known_title.split())

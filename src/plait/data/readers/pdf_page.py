@@ -140,7 +140,7 @@ class PageView:
         box = pdfium.FS_RECTF()
         unicode_of, box_of = pdfium.FPDFText_GetUnicode, pdfium.FPDFText_GetLooseCharBox
         matrix = self._matrix
-        upright = matrix[1] == 0 and matrix[2] == 0
+        upright = matrix[1] == 0 and matrix[2] == 0 and matrix[0] > 0 > matrix[3]
         run: _Run | None = None
         turned = False
         for index, character in _characters(text_page, unicode_of):

@@ -72,9 +72,8 @@ def kind_of(task: ReadTask, limits: ReadLimits) -> Sniffed:
         raise ReadError(task.source, "binary data, not text", "leave it out, or convert it to PDF or HTML")
     if named is None:
         known = " ".join(sorted(SUFFIXES))
-        raise ReadError(
-            task.source, f"files of type {suffix or '(none)'} are not read", f"use one of {known}"
-        )
+        what = f"named {suffix}" if suffix else "without a suffix"
+        raise ReadError(task.source, f"files {what} are not read", f"use one of {known}")
     return Sniffed(named)
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import lancedb
@@ -28,6 +29,7 @@ from plait.index.snapshot import TableSnapshot
 from plait.scoring.vectors import VectorField
 
 _TABLE = "units"
+_KEEP_SECONDS = 60  # a search asks for a new snapshot, so no reader uses an older version for long
 _TIDY_AT = 256  # pieces; each commit adds one and rewrites the list of all
 
 
@@ -56,6 +58,7 @@ class LanceIndex:
             self._table = self._open_or_create()
         self._check_columns(self._table.schema)
         self._latest: TableSnapshot | None = None
+        self._snapshotting = Lock()
 
     def add(self, entries: Sequence[Entry]) -> None:
         """Store documents in one commit; one with an id already stored replaces all of its units.
@@ -77,7 +80,7 @@ class LanceIndex:
             else:
                 self._table.add(table)  # an append costs the same however large the table is
             if self._table.stats()["fragment_stats"]["num_fragments"] >= _TIDY_AT:
-                self._tidy(keep_seconds=600)
+                self._tidy(keep_seconds=_KEEP_SECONDS)
 
     def remove(self, document_ids: Sequence[str]) -> int:
         """Remove documents in one commit; return how many were there.
@@ -105,17 +108,17 @@ class LanceIndex:
     def snapshot(self) -> TableSnapshot:
         """Return a read view of this moment; the same one as before while nothing has changed.
 
-        A view kept open for more than ten minutes while others write may lose columns that it has not
-        read yet; it then raises LibraryError, and a new snapshot is the remedy.
+        Ask for it anew for each search: that costs a millisecond. A view kept for more than a minute while
+        the store changes may lose what it has not read yet; it then raises LibraryError.
         """
-        with _explained(f"cannot read the index in {self._folder}"):
+        with self._snapshotting, _explained(f"cannot read the index in {self._folder}"):
             table = self._database.open_table(_TABLE)
             if self._latest is None or self._latest.version != table.version:
                 table.checkout(table.version)
                 self._latest = TableSnapshot(_LanceRows(table, self._folder), self._fields, table.version)
-        return self._latest
+            return self._latest
 
-    def optimize(self, *, keep_seconds: float = 600) -> None:
+    def optimize(self, *, keep_seconds: float = _KEEP_SECONDS) -> None:
         """Merge small pieces and drop old versions; does nothing while another process is writing.
 
         Args:

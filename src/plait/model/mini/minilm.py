@@ -46,7 +46,9 @@ class MiniLM(nn.Module):
         super().__init__()
         self.config = config
         self.embeddings = _Embeddings(config)
-        self.encoder = nn.ModuleDict({"layer": nn.ModuleList(_Layer(config) for _ in range(config.num_hidden_layers))})
+        self.encoder = nn.ModuleDict(
+            {"layer": nn.ModuleList(_Layer(config) for _ in range(config.num_hidden_layers))}
+        )
 
     def forward(self, ids: Tensor, mask: Tensor | None = None) -> list[Tensor]:
         """Return the embedding output and the output of each layer.
@@ -92,7 +94,9 @@ class _Layer(nn.Module):
         self.attention = nn.ModuleDict(
             {
                 "self": nn.ModuleDict({name: nn.Linear(width, width) for name in ("query", "key", "value")}),
-                "output": nn.ModuleDict({"dense": nn.Linear(width, width), "LayerNorm": nn.LayerNorm(width, eps)}),
+                "output": nn.ModuleDict(
+                    {"dense": nn.Linear(width, width), "LayerNorm": nn.LayerNorm(width, eps)}
+                ),
             }
         )
         self.intermediate = nn.ModuleDict({"dense": nn.Linear(width, config.intermediate_size)})

@@ -51,8 +51,8 @@ class RetProcessor:
         for part, loader, files in _PARTS:
             if not any((Path(folder) / file).is_file() for file in files):
                 raise ModelError(
-                    f"{folder} holds no {part} ({' or '.join(files)}): copy its files from the backbone that the "
-                    "model was trained with"
+                    f"{folder} holds no {part} ({' or '.join(files)}): copy its files from the backbone that "
+                    "the model was trained with"
                 )
             try:
                 # Without a configuration the loaders look in the folder for a model type that they know.

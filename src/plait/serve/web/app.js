@@ -131,12 +131,9 @@ async function enlarge(path, legend) {
 }
 
 function setPicture(chosen) {
+  if (chosen && !chosen.type.startsWith("image/")) return say("That is not a picture.", true);
   if (at("thumb").src) URL.revokeObjectURL(at("thumb").src);
   at("thumb").removeAttribute("src");
-  if (chosen && !chosen.type.startsWith("image/")) {
-    chosen = null;
-    say("That is not a picture.", true);
-  }
   picture = chosen;
   at("chip").hidden = !picture;
   if (picture) at("thumb").src = URL.createObjectURL(picture);

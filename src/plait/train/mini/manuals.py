@@ -17,7 +17,9 @@ from plait.schema import Unit
 logger = logging.getLogger(__name__)
 
 # Pages that only list others, quote source code, or repeat one picture for every class.
-_NOT_PROSE = re.compile(r"genindex|modindex|py-modindex|search\.html|_modules/|_sources/|_source\.html|-members\.html")
+_NOT_PROSE = re.compile(
+    r"genindex|modindex|py-modindex|search\.html|_modules/|_sources/|_source\.html|-members\.html"
+)
 _LINKED = re.compile(r"<img\b", re.IGNORECASE)
 
 

@@ -42,7 +42,9 @@ VAGUE = (
     "how was this made",
     "can you tell me more about it",
 )
-_STOP = frozenset("a an and are as at by for from how in is it of on or that the this to using what with you your".split())
+_STOP = frozenset(
+    "a an and are as at by for from how in is it of on or that the this to using what with you your".split()
+)
 _FEWEST_WORDS_ASKED, _MOST_WORDS_ASKED, _FEWEST_WORDS_LEFT = 5, 60, 12
 _SMALLEST_SIDE_PX = 32
 
@@ -63,9 +65,7 @@ class Question:
     row: int
 
 
-def ask(
-    manual: Sequence[Unit], *, most: int = 150, seed: int = 0
-) -> tuple[list[Unit], list[Question]]:
+def ask(manual: Sequence[Unit], *, most: int = 150, seed: int = 0) -> tuple[list[Unit], list[Question]]:
     """Return the manual with what is asked for taken out of it, and the questions.
 
     Every unit is asked in one way only, so one corpus serves all questions.
@@ -110,8 +110,14 @@ def ask(
 
 def _figure(unit: Unit) -> Segment | None:
     """Return a unit's largest figure, if it is large enough to be photographed."""
-    large = [f for f in unit.figures if f.picture and min(f.picture.width_px, f.picture.height_px) >= _SMALLEST_SIDE_PX]
-    return max(large, key=lambda f: f.picture.width_px * f.picture.height_px if f.picture else 0, default=None)
+    large = [
+        f
+        for f in unit.figures
+        if f.picture and min(f.picture.width_px, f.picture.height_px) >= _SMALLEST_SIDE_PX
+    ]
+    return max(
+        large, key=lambda f: f.picture.width_px * f.picture.height_px if f.picture else 0, default=None
+    )
 
 
 def _without_first_sentence(unit: Unit) -> tuple[Unit, str] | None:

@@ -1,0 +1,1 @@
+"""How fast plait starts, adds and ranks."""

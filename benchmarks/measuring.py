@@ -94,7 +94,7 @@ class AddCost:
     failed: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return {**asdict(self), "failed": list(self.failed)}
 
     def __str__(self) -> str:
         pictures = self.bytes_of_pictures / max(1, self.documents)

@@ -203,7 +203,7 @@ def name_of(unit: Unit, source: str) -> str:
 
 
 def named(scores: Scores, names: Sequence[str]) -> dict[str, float]:
-    return {names[row]: float(scores[row]) for row in np.flatnonzero(~np.isnan(scores))}
+    return {names[row]: float(scores[row]) for row in np.flatnonzero(~np.isnan(scores)).tolist()}
 
 
 def best_of_pages(scores: Mapping[str, float]) -> dict[str, float]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from plait.index.base import Scores
+from plait.index.base import Mask, Scores
 from plait.scoring.mixture import MixtureParameters
 from plait.search.fusion import Method, fuse
 
@@ -52,6 +52,8 @@ SYSTEMS = (
 )
 
 
-def evident(lanes: Mapping[str, Scores]) -> np.ndarray:
+def evident(lanes: Mapping[str, Scores]) -> Mask:
     """Return (N,) True where a lane speaks, as the searcher sees it: a vector, or a shared word."""
-    return np.any([s > 0 if name == "bm25" else ~np.isnan(s) for name, s in lanes.items()], axis=0)
+    speaks = [there > 0 if name == "bm25" else ~np.isnan(there) for name, there in lanes.items()]
+    spoken: Mask = np.logical_or.reduce(speaks)
+    return spoken

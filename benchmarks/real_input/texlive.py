@@ -25,6 +25,7 @@ from benchmarks.measuring import described, machine, measure_add
 from benchmarks.real_input.fetch import CACHE, documents_of
 from benchmarks.real_input.questions import edited
 from plait import Hit, Library, Query
+from plait.encode.base import Encoder
 
 RESULTS = Path(__file__).parents[1] / "results"
 TEXTS = (
@@ -32,7 +33,7 @@ TEXTS = (
     "how to draw the structural formula of a molecule",
     "typeset an algorithm as pseudocode with line numbers",
     "Feynman diagram",
-    "bra and ket notation",
+    "Dirac notation for quantum states",
     "colours of a plot or chart",
 )
 SHOWN = 3
@@ -66,10 +67,14 @@ def choose(folder: Path, *, count: int, seed: int) -> list[Path]:
     return [pdfs[place] for place in sorted(places)]
 
 
-def measure(pdfs: Sequence[Path], work: Path, *, seed: int) -> dict[str, Any]:
-    """Return what adding some PDFs took, and what some questions find in them, as JSON."""
+def measure(pdfs: Sequence[Path], work: Path, *, seed: int, encoder: Encoder | None = None) -> dict[str, Any]:
+    """Return what adding some PDFs took, and what some questions find in them, as JSON.
+
+    Args:
+        encoder: None means plait's own.
+    """
     sizes = [pdf.stat().st_size for pdf in pdfs]
-    with Library(work) as library:
+    with Library(work, encoder=encoder) as library:
         added = measure_add(library, pdfs)
         stored = {document.source for document in library.documents()}
         pages = sum(pages_of(pdf) for pdf in pdfs if pdf.absolute().as_posix() in stored)
@@ -138,9 +143,9 @@ def to_markdown(found: dict[str, Any]) -> str:
     lines = [
         "# Fifty PDFs of texlive-science-doc",
         "",
-        f"{added['documents']} of {len(found['pdfs'])} PDFs ({found['bytes_of_pdfs'] / 1e6:.1f} MB, the largest "
-        f"{found['largest_pdf_bytes'] / 1e6:.1f} MB), {found['pages']} pages, {added['units']} units, "
-        f"{added['figures']} figures added in {added['seconds'] / 60:.1f} minutes: "
+        f"{added['documents']} of {len(found['pdfs'])} PDFs ({found['bytes_of_pdfs'] / 1e6:.1f} MB, the "
+        f"largest {found['largest_pdf_bytes'] / 1e6:.1f} MB), {found['pages']} pages, "
+        f"{added['units']} units, {added['figures']} figures added in {added['seconds'] / 60:.1f} minutes: "
         f"{found['pages_per_second']:.1f} pages/s, peak memory {added['peak_mb']:.0f} MB (with the readers), "
         f"{added['bytes_per_document'] / 1e6:.2f} MB a document on disk, "
         f"{added['bytes_of_pictures'] / max(1, added['documents']) / 1e6:.2f} MB of it pictures.",

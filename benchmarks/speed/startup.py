@@ -67,7 +67,7 @@ def measure(library: Path, rounds: int) -> None:
 
 
 def imported() -> Sequence[str]:
-    """Return seconds, number of modules and whether torch is among them, of `import plait` in a new process."""
+    """Return seconds, modules loaded and whether torch is one of them, of `import plait` in a new process."""
     return finished([sys.executable, "-c", _IMPORT]).split()
 
 

@@ -131,7 +131,7 @@ class MultiVectors:
 
 
 def _multiply(vectors: Vectors, asked: Vectors, *, out: Vectors) -> None:
-    """Write (tokens, items, query tokens) the products of (tokens, items, width) and (width, query tokens)."""
+    """Write into out (tokens, items, n) the products of (tokens, items, width) and (width, n)."""
     if asked.shape[1] == 1:  # item by item: OpenBLAS shares even a small matrix-vector product among threads
         np.matmul(vectors[:, :, None], asked, out=out[:, :, None])
     else:

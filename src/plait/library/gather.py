@@ -53,11 +53,9 @@ def gather(paths: Sequence[str | Path], *, library_root: Path) -> list[Found]:
 
 
 def source_of(path: Path, library_root: Path) -> str:
-    """Return a file's name in the library."""
-    try:
-        return path.relative_to(library_root).as_posix()
-    except ValueError:
-        return path.as_posix()
+    """Return a file's name in the library; bytes of it that are not UTF-8 become U+FFFD."""
+    named = path.relative_to(library_root) if path.is_relative_to(library_root) else path
+    return named.as_posix().encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def sha256_of(path: Path) -> str:

@@ -293,7 +293,8 @@ class Library:
         )
 
     def _is_there(self, document: StoredDocument) -> bool:
-        return (self._folder.root / document.source).exists()
+        # A name that is not UTF-8 cannot be looked up by what is stored of it: never call it missing.
+        return "\ufffd" in document.source or (self._folder.root / document.source).exists()
 
     def _absolute(self, hit: Hit) -> Hit:
         return replace(

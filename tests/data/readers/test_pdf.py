@@ -39,11 +39,11 @@ def chart(x: float, y: float) -> bytes:
 
 def test_lines_become_paragraphs_and_hyphenated_words_whole(reading, pdf, at):
     content = (
-        at(72, 700, LINE) + at(72, 688, "behind, and it is set by the sharp-") + at(72, 676, "ened teeth.")
+        at(72, 700, LINE) + at(72, 688, "behind, and it is set by the har-") + at(72, 676, "dest teeth.")
     )
     content += at(72, 640, "Another paragraph.")
     assert texts(reading(pdf(content))) == [
-        f"{LINE} behind, and it is set by the sharpened teeth.",
+        f"{LINE} behind, and it is set by the hardest teeth.",
         "Another paragraph.",
     ]
 

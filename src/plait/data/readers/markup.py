@@ -16,8 +16,8 @@ from plait.schema import Picture, Segment
 
 _HEADINGS = {"h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
 _BLOCKS = names(
-    "p div section article main nav aside header footer address blockquote ul ol li dl dt dd table thead tbody "
-    "tfoot tr caption figure figcaption pre form fieldset details summary center hr"
+    "p div section article main nav aside header footer address blockquote ul ol li dl dt dd "
+    "table thead tbody tfoot tr caption figure figcaption pre form fieldset details summary center hr"
 )
 # Inside a table row these only separate words: a cell of two paragraphs is still one row.
 _SOFT_IN_ROW = frozenset({"p", "div", "center", "section"})

@@ -113,7 +113,7 @@ def flattened(image: Image.Image) -> Image.Image:
         low, high = image.getextrema()
         span = (float(high) - float(low)) or 1.0  # type: ignore[arg-type]
         return image.convert("F").point(lambda v: (v - float(low)) * (255.0 / span)).convert("L")  # type: ignore[arg-type]
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         colours = image.convert("RGBA")
         white = Image.new("RGBA", colours.size, "white")
         return Image.alpha_composite(white, colours).convert("RGB")

@@ -42,6 +42,7 @@ from plait.index.base import Scores
 
 MEASURES = ("success@1", "success@10", "mrr")
 RESULTS = Path(__file__).parents[1] / "results"
+_EACH = "mrr of each question"  # needed for the means; the runs of --keep hold it in full
 
 
 def main() -> None:
@@ -100,8 +101,8 @@ def measure(
         "model": model,
         "seed": seed,
         "machine": machine(),
-        "kinds": kinds,
         "means": means(kinds),
+        "kinds": {kind: {k: v for k, v in of_kind.items() if k != _EACH} for kind, of_kind in kinds.items()},
     }
 
 
@@ -169,9 +170,7 @@ def ask_kind(library: Library, questions: Sequence[Question], pool: Pool, work: 
         "relevant_units_a_question": sum(map(len, relevant.values())) / len(relevant),
         "systems": systems,
         "default_minus_baseline_mrr": interval(bootstrap(gain)),
-        "mrr_of_each_question": {
-            name: [round(v, 6) for v in of_system] for name, of_system in values.items()
-        },
+        _EACH: values,
         "search_ms": {f"p{p}": float(np.percentile(seconds, p)) * 1000 for p in (50, 95)},
     }
 
@@ -260,7 +259,7 @@ def means(kinds: Mapping[str, Any]) -> dict[str, Any]:
     }
     gain: list[float] = []
     for kind in kinds.values():
-        values = kind["mrr_of_each_question"]
+        values = kind[_EACH]
         gain += np.subtract(values[DEFAULT.name], values[BASELINE.name]).tolist()
     return {"mrr": mean_mrr, "default_minus_baseline_mrr": interval(bootstrap(gain))}
 

@@ -10,13 +10,25 @@ from typing import Any, Self
 import torch
 from PIL import Image as PillowImage
 from torch import Tensor
-from transformers import AutoImageProcessor, AutoTokenizer, CLIPConfig
+from transformers import AutoTokenizer, CLIPConfig, CLIPImageProcessorPil
 
 from plait.errors import InputError, ModelError
 
+
+def _tokenizer(folder: str | os.PathLike[str]) -> Any:
+    # Without a configuration the loader looks in the folder for a model type that it knows.
+    return AutoTokenizer.from_pretrained(folder, config=CLIPConfig(), local_files_only=True)
+
+
+def _image_processor(folder: str | os.PathLike[str]) -> Any:
+    # Always through Pillow: with torchvision present, transformers' own choice would resample pictures
+    # otherwise, and one machine's vectors would differ from another's.
+    return CLIPImageProcessorPil.from_pretrained(folder, local_files_only=True)
+
+
 _PARTS = (
-    ("tokenizer", AutoTokenizer, ("tokenizer.json", "vocab.json")),
-    ("image processor", AutoImageProcessor, ("preprocessor_config.json", "processor_config.json")),
+    ("tokenizer", _tokenizer, ("tokenizer.json", "vocab.json")),
+    ("image processor", _image_processor, ("preprocessor_config.json", "processor_config.json")),
 )
 _ENDLESS = 10**6  # what tokenizers without a limit claim as their longest input is far above this
 
@@ -55,8 +67,7 @@ class RetProcessor:
                     "the model was trained with"
                 )
             try:
-                # Without a configuration the loaders look in the folder for a model type that they know.
-                loaded.append(loader.from_pretrained(folder, config=CLIPConfig(), local_files_only=True))
+                loaded.append(loader(folder))
             except (OSError, ValueError, TypeError, KeyError) as error:
                 raise ModelError(f"{folder}: its {part} cannot be loaded: {error}") from error
         return cls(*loaded, max_tokens=max_tokens)

@@ -103,7 +103,7 @@ def test_a_figures_words_are_its_caption_and_the_nearest_passage():
 def test_without_pages_the_passage_at_the_figures_anchor_is_nearest():
     passages = (Passage("one", anchor="one"), Passage("two", anchor="two"))
     given = Unit("d:0", "d", 0, "Title", passages=passages, figures=(figure("a.png", anchor="two"),))
-    assert unit_items(given) == [Item("two", "a.png")]
+    assert unit_items(given) == [Item("two", "a.png"), Item("one", None)]
 
 
 def test_text_image_and_both_are_the_models_own_vectors(encoder, pictures):

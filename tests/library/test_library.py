@@ -149,6 +149,18 @@ def test_filters_apply_before_ranking(library: Library) -> None:
     assert sources(library, query, k=1) == ["grinder.html"]
 
 
+def test_a_picture_that_many_pages_show_is_found_on_all_of_them(tmp_path: Path) -> None:
+    picture(tmp_path / "shared.png", "orange")
+    for number in range(40):  # more than a batch, so that pages read ahead share it with pages stored
+        (tmp_path / f"{number:02}.md").write_text(
+            f"# Page {number}\n\nwords {number}\n\n![logo](shared.png)\n"
+        )
+    with Library(tmp_path, encoder=TinyEncoder()) as library:
+        assert library.add([tmp_path]).figures == 40
+        assert len(library.search(Query.of(image=tmp_path / "shared.png"), k=100)) == 40
+        assert not list((library.folder / "spool").glob("*"))
+
+
 def test_a_file_that_fails_is_named_with_its_remedy_and_the_rest_is_added(manual: Path) -> None:
     (manual / "empty.pdf").write_bytes(b"")
     (manual / "aaa.png").write_bytes(b"not a picture at all")

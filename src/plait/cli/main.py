@@ -1,8 +1,8 @@
 """plait: the command line. Verbs first; each command parses, calls the library, and prints.
 
 Exit codes: 0 done; 1 done, but some files were skipped (each is named with a remedy), or `ask` found
-no answer; 2 the command or its input cannot be used; 3 the library folder cannot be used; 4 a model or an optional
-package is missing; 130 interrupted (what was stored stays).
+no answer; 2 the command or its input cannot be used; 3 the library folder cannot be used; 4 a model
+or an optional package is missing; 130 interrupted (what was stored stays).
 """
 
 from __future__ import annotations

@@ -40,9 +40,9 @@ class Item:
 class RetEncoder:
     """Implements `encode.base.Encoder` with ReT; use `RetEncoder.load`.
 
-    A unit gives one item a figure, together with the passage nearest to it, or one item a passage when
-    it has no figures. A query gives one part: all its texts and its first image; every further image
-    is a further part.
+    A unit gives one item a figure, together with the passage nearest to it, and one item for each
+    passage that is nearest to none. A query gives one part: all its texts and its first image; every
+    further image is a further part.
     """
 
     def __init__(
@@ -178,11 +178,19 @@ class RetEncoder:
 
 
 def unit_items(unit: Unit) -> list[Item]:
-    """Return what a unit gives to encode: a figure with its words each, or else its passages."""
+    """Return what a unit gives to encode: each figure with its words, then each passage no figure took.
+
+    A passage is left to a figure only when it is that figure's nearest, so all words are encoded.
+    """
     figures = [figure for figure in unit.figures if figure.picture is not None]
-    if not figures:
-        return [Item(passage.text, None) for passage in unit.passages if passage.text.strip()]
-    return [Item(_words(figure, unit.passages), figure.picture.path) for figure in figures if figure.picture]
+    taken = [_nearest(figure, unit.passages) for figure in figures]
+    items = [
+        Item(_words(figure, passage), figure.picture.path)
+        for figure, passage in zip(figures, taken, strict=True)
+        if figure.picture is not None
+    ]
+    left = [passage for passage in unit.passages if passage not in taken and passage.text.strip()]
+    return items + [Item(passage.text, None) for passage in left]
 
 
 def fingerprint(folder: Path) -> str:
@@ -195,13 +203,16 @@ def fingerprint(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _words(figure: Segment, passages: Sequence[Passage]) -> str:
+def _nearest(figure: Segment, passages: Sequence[Passage]) -> Passage | None:
+    return min(passages, key=lambda passage: _distance(figure, passage), default=None)
+
+
+def _words(figure: Segment, passage: Passage | None) -> str:
     """Return a figure's caption (or alternative text), then the passage nearest to it.
 
     The caption comes first because a backbone cuts long texts at their end.
     """
-    nearest = min(passages, key=lambda passage: _distance(figure, passage), default=None)
-    return " ".join(part for part in (figure.caption or figure.text, nearest.text if nearest else "") if part)
+    return " ".join(part for part in (figure.caption or figure.text, passage.text if passage else "") if part)
 
 
 def _distance(figure: Segment, passage: Passage) -> tuple[bool, bool, float]:

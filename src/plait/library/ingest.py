@@ -6,12 +6,14 @@ again goes on from there. Memory holds one batch, whatever the size of the corpu
 
 from __future__ import annotations
 
+import itertools
+import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from plait.data.readers.base import ReadLimits
+from plait.data.readers.base import ReadLimits, document_id
 from plait.data.readers.sandbox import ReaderPool
 from plait.data.segmenting import units as units_of
 from plait.encode.base import Encoder
@@ -21,6 +23,7 @@ from plait.library.folder import LibraryFolder
 from plait.library.gather import Found, sha256_of
 from plait.library.reports import AddReport, Failure, Progress, ProgressCallback
 from plait.schema import Document, Picture, Unit
+from plait.scoring.vectors import UnitVectors
 from plait.settings import Settings
 
 # A batch is closed when it holds this many units, so that one long document among short ones
@@ -30,11 +33,16 @@ _BATCH_UNITS = 256
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One file read and cut into units, ready to encode."""
+    """One file read and cut into units, ready to encode.
+
+    Attributes:
+        spool: the folder of its pictures, deleted once it is stored; None when they are the caller's.
+    """
 
     document: Document
     units: tuple[Unit, ...]
     content_sha256: str
+    spool: Path | None = None
 
 
 @dataclass(slots=True)
@@ -113,16 +121,15 @@ class Ingest:
 
     def store(self, batch: Sequence[Read]) -> None:
         """Encode a batch and make it durable, all of it or none."""
-        flat = [unit for read in batch for unit in read.units]
-        vectors = iter(self._encoder().encode_units(flat))
+        batch, flat, vectors = self._encoded(batch)
         entries = []
         for read in batch:
             of_document = tuple(next(vectors) for _ in read.units)
             units = tuple(self._kept(unit) for unit in read.units)
             entries.append(Entry(_stored(read, len(units)), units, of_document))
         self._index.add(entries)
-        self._drop_spool(flat)
         for read in batch:
+            _drop(read.spool)
             known = read.document.id in self._known
             self.tally.updated += known
             self.tally.added += not known
@@ -131,6 +138,22 @@ class Ingest:
         self.tally.units += len(flat)
         self.tally.figures += sum(len(unit.figures) for unit in flat)
         self._pictures |= {p.sha256 for unit in flat for p in pictures_of(unit)}
+
+    def _encoded(self, batch: Sequence[Read]) -> tuple[Sequence[Read], list[Unit], Iterator[UnitVectors]]:
+        """Return the documents that could be encoded, their units, and those units' vectors."""
+        flat = [unit for read in batch for unit in read.units]
+        try:
+            return batch, flat, iter(self._encoder().encode_units(flat))
+        except ReadError as error:
+            if len(batch) == 1:
+                self.tally.fail(ReadError(batch[0].document.source, error.reason, error.remedy))
+                return [], [], iter(())
+        parts = [self._encoded([read]) for read in batch]  # one at a time, to leave out the one at fault
+        return (
+            [read for reads, _, _ in parts for read in reads],
+            [unit for _, units, _ in parts for unit in units],
+            itertools.chain.from_iterable(vectors for _, _, vectors in parts),
+        )
 
     def _changed(
         self, group: Sequence[Found], stored: dict[str, StoredDocument], *, force: bool
@@ -164,15 +187,12 @@ class Ingest:
 
         skipped_before = self.tally.unchanged + self.tally.shown
         for count, (file, outcome) in enumerate(pool.read_many(items(), spool=spool), start=1):
-            if isinstance(outcome, ReadError):
-                self.tally.fail(outcome)
+            digest, pictures = digests.pop(file.source), spool / document_id(file.source)
+            if isinstance(outcome, Document) and (units := units_of(outcome)):
+                yield Read(outcome, units, digest, pictures)
             else:
-                units = units_of(outcome)
-                if units:
-                    yield Read(outcome, units, digests.pop(file.source))
-                else:
-                    reason = "holds no text and no pictures"
-                    self.tally.fail(ReadError(file.source, reason, "nothing to search in it; leave it out"))
+                self.tally.fail(outcome if isinstance(outcome, ReadError) else _empty(file.source))
+                _drop(pictures)
             if self._progress is not None:
                 skipped = self.tally.unchanged + self.tally.shown - skipped_before
                 self._progress(Progress(done + count + skipped, total, file.source))
@@ -186,18 +206,20 @@ class Ingest:
             page_picture=keep(unit.page_picture) if unit.page_picture else None,
         )
 
-    def _drop_spool(self, units: Iterable[Unit]) -> None:
-        for unit in units:
-            for picture in pictures_of(unit):
-                path = Path(picture.path)
-                if path.is_relative_to(self._folder.path / "spool"):
-                    path.unlink(missing_ok=True)
-
 
 def pictures_of(unit: Unit) -> list[Picture]:
     """Return every picture that a unit refers to."""
     pictures = [figure.picture for figure in unit.figures if figure.picture is not None]
     return pictures if unit.page_picture is None else [*pictures, unit.page_picture]
+
+
+def _empty(source: str) -> ReadError:
+    return ReadError(source, "holds no text and no pictures", "nothing to search in it; leave it out")
+
+
+def _drop(spool: Path | None) -> None:
+    if spool is not None:
+        shutil.rmtree(spool, ignore_errors=True)
 
 
 def _stored(read: Read, units: int) -> StoredDocument:

@@ -159,6 +159,17 @@ def test_a_child_killed_from_outside_is_replaced(spool, good):
         assert pool.read(good, source="good.txt", spool=spool)
 
 
+def test_a_parser_that_aborts_is_named_as_a_crash_even_in_a_large_program(spool, good):
+    ballast = bytearray(600_000_000)  # over what SMALL allows a child, and counted into its peak
+    ballast[::4096] = b"x" * len(ballast[::4096])
+    with ReaderPool(1, SMALL) as pool:
+        pool.read(good, source="good.txt", spool=spool)
+        (child,) = children(os.getpid())
+        os.kill(child, signal.SIGABRT)
+        assert fails(pool, good, spool).reason == "its parser crashed (SIGABRT)"
+        assert pool.read(good, source="good.txt", spool=spool)
+
+
 def test_no_child_outlives_the_pool(spool, good):
     with ReaderPool(2, SMALL) as pool:
         pool.read(good, source="good.txt", spool=spool)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,7 +20,7 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, BinaryIO, Protocol, TypeVar, cast
 
-from plait.data.readers.base import ReadLimits, ReadTask
+from plait.data.readers.base import ReadLimits, ReadTask, document_id
 from plait.data.readers.wire import LateError, WireError, receive, send
 from plait.errors import ReadError
 from plait.schema import Document
@@ -28,6 +30,7 @@ _FILES_A_CHILD = 200
 _AHEAD = 4  # files read ahead of the caller, for each worker
 # A parser that runs out of address space usually aborts; this full, that is why it did.
 _FULL = 0.6
+_LOOK_MS = 20  # how often its memory is looked at
 
 
 class Readable(Protocol):
@@ -90,7 +93,8 @@ class ReaderPool:
 
         Args:
             items: files with `path`, `source` and `root`.
-            spool: an existing folder; the children write pictures into it.
+            spool: an existing folder; each file's pictures go into a folder of its own in it, named
+                `document_id(source)`, so that the caller can delete one file's while others are read.
         """
         source = iter(items)
         pending: deque[tuple[Item, Future[Document | ReadError]]] = deque()
@@ -100,7 +104,9 @@ class ReaderPool:
                     item = next(source, None)
                     if item is None:
                         break
-                    task = ReadTask(item.path, item.source, item.root, Path(spool))
+                    own = Path(spool) / document_id(item.source)
+                    own.mkdir(exist_ok=True)
+                    task = ReadTask(item.path, item.source, item.root, own)
                     pending.append((item, self._threads.submit(self._outcome, task)))
                 if not pending:
                     return
@@ -146,6 +152,7 @@ class _Child:
         self._limits = limits
         self._process: subprocess.Popen[bytes] | None = None
         self._files = 0
+        self._peak_mb = 0.0
         self._closed = False
         self._lock = threading.Lock()
 
@@ -157,7 +164,7 @@ class _Child:
         """
         process = self._started(task.source)
         try:
-            answer = _ask(process, task, self._limits.wall_seconds)
+            answer = self._ask(process, task)
         except LateError:
             self._renew()
             reason = f"took longer than {self._limits.wall_seconds} s"
@@ -208,24 +215,36 @@ class _Child:
             raise self._out_of_memory(source)
         raise ReadError(source, f"its parser failed ({answer.get('crashed')})", _REPORT)
 
+    def _ask(self, process: subprocess.Popen[bytes], task: ReadTask) -> dict[str, Any]:
+        """Send a task and wait for its answer, looking at the process's memory meanwhile."""
+        deadline = time.monotonic() + self._limits.wall_seconds
+        stream = cast(BinaryIO, process.stdout)
+        send(cast(BinaryIO, process.stdin), {name: str(value) for name, value in asdict(task).items()})
+        self._peak_mb = 0.0
+        poll = select.poll()
+        poll.register(stream, select.POLLIN)
+        while not poll.poll(_LOOK_MS) and time.monotonic() < deadline:
+            self._peak_mb = max(self._peak_mb, _peak_mb(process))
+        return receive(stream, timeout_seconds=max(0.0, deadline - time.monotonic()))
+
     def _death(self, process: subprocess.Popen[bytes], source: str) -> ReadError:
         """Return why a process ended while it read a file, and let the next file start a new one."""
         with self._lock:
             if self._process is process:
                 self._process = None
         _kill(process)  # what sent a malformed message may still run
-        code, peak_mb = _reap(process)
+        code = _reap(process)
         if code == -signal.SIGXCPU:
             reason = f"took longer than {self._limits.cpu_seconds} s of CPU"
             return ReadError(source, reason, "split it, or raise read_cpu_seconds")
         if code == -signal.SIGXFSZ:
             return ReadError(source, "wanted to write a picture of over 256 MB", _REPAIR)
-        if code < 0 and peak_mb > _FULL * self._limits.memory_mb:
-            return self._out_of_memory(source)
-        if code == -signal.SIGKILL:
+        if code == -signal.SIGKILL:  # never by our own limits: those abort or raise
             return ReadError(
                 source, "its reader was killed, perhaps for memory", "free memory, then add it again"
             )
+        if code < 0 and self._peak_mb > _FULL * self._limits.memory_mb:
+            return self._out_of_memory(source)
         if code < 0:
             return ReadError(source, f"its parser crashed ({signal.Signals(-code).name})", _REPAIR)
         return ReadError(source, f"its reader ended with status {code}", _REPORT)
@@ -261,9 +280,17 @@ def _spawn(limits: ReadLimits) -> subprocess.Popen[bytes]:
     )
 
 
-def _ask(process: subprocess.Popen[bytes], task: ReadTask, timeout_seconds: float) -> dict[str, Any]:
-    send(cast(BinaryIO, process.stdin), {name: str(value) for name, value in asdict(task).items()})
-    return receive(cast(BinaryIO, process.stdout), timeout_seconds=timeout_seconds)
+def _peak_mb(process: subprocess.Popen[bytes]) -> float:
+    """Return the most address space a running process has had, in MB; 0 where that cannot be seen.
+
+    Asked while it runs: what the kernel says at its end counts the parent's peak too.
+    """
+    try:
+        status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return 0.0
+    peak = status.partition("VmPeak:")[2].split(maxsplit=1)
+    return int(peak[0]) / 1024 if peak else 0.0
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
@@ -272,21 +299,14 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def _reap(process: subprocess.Popen[bytes]) -> tuple[int, float]:
-    """Wait for a process that has ended or was killed; return its exit code and peak memory in MB."""
-    peak_kb = 0
-    if process.returncode is None:
-        try:
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-            peak_kb = usage.ru_maxrss
-        except ChildProcessError:  # something else in this program waits for all children
-            process.returncode = -signal.SIGKILL
+def _reap(process: subprocess.Popen[bytes]) -> int:
+    """Wait for a process that has ended or was killed; return its exit code."""
+    code = process.wait()
     for stream in (process.stdin, process.stdout):
         if stream is not None:
             with contextlib.suppress(OSError):  # unsent bytes to a dead process
                 stream.close()
-    return process.returncode, peak_kb / 1024
+    return code
 
 
 def _outside(document: Document, spool: Path) -> bool:

@@ -63,7 +63,7 @@ class MiniLM(nn.Module):
         x = self.embeddings(ids)
         attend = None if mask is None else mask[:, None, None, :]  # (B, 1, 1, n)
         states = [x]
-        for layer in self.encoder["layer"]:  # type: ignore[union-attr]
+        for layer in self.layers:
             x = layer(x, attend)
             states.append(x)
         return states

@@ -43,7 +43,7 @@ VAGUE = (
     "can you tell me more about it",
 )
 _STOP = frozenset(
-    "a an and are as at by for from how in is it of on or that the this to using what with you your".split()
+    ["a", "an", "and", "are", "as", "at", "by", "for", "from", "how", "in", "is", "it", "of", "on", "or", "that", "the", "this", "to", "using", "what", "with", "you", "your"]
 )
 _FEWEST_WORDS_ASKED, _MOST_WORDS_ASKED, _FEWEST_WORDS_LEFT = 5, 60, 12
 _SMALLEST_SIDE_PX = 32

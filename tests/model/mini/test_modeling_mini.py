@@ -31,13 +31,3 @@ def test_a_figure_in_a_batch_equals_the_figure_alone() -> None:
     together, alone = heads(cells), heads(cells[1:2])
     assert torch.allclose(together[0][1], alone[0][0], atol=1e-6)
     assert torch.allclose(together[1][1], alone[1][0], atol=1e-6)
-
-
-def test_a_blank_cell_is_told_apart_by_its_figure() -> None:
-    torch.manual_seed(0)
-    heads = PictureHeads(PictureHeadsConfig(grid=2, token_width=6, pooled_width=5), channels=3)
-    cells = torch.zeros(2, 4, 3)
-    cells[0, 1:] = 1.0
-    cells[1, 1:] = -1.0
-    tokens, _ = heads(cells)
-    assert not torch.allclose(tokens[0, 0], tokens[1, 0])

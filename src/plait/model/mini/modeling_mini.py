@@ -14,9 +14,7 @@ from plait.model.mini.configuration_mini import PictureHeadsConfig
 class PictureHeads(nn.Module):
     """A token for each cell of a figure, and one vector for all of it.
 
-    A cell is described by what stands in it and by the mean over the figure: blank cells are alike in
-    all figures, and only what surrounds them tells them apart. The pooled vector reads the mean and
-    the spread over the cells.
+    The pooled vector reads the mean and the spread over the cells.
 
     Args:
         config: grid and widths.
@@ -26,7 +24,7 @@ class PictureHeads(nn.Module):
     def __init__(self, config: PictureHeadsConfig, channels: int) -> None:
         super().__init__()
         self.config = config
-        self.tokens = nn.Linear(2 * channels, config.token_width)
+        self.tokens = nn.Linear(channels, config.token_width)
         self.pooled = nn.Linear(2 * channels, config.pooled_width)
 
     def forward(self, cells: Tensor) -> tuple[Tensor, Tensor]:
@@ -35,12 +33,10 @@ class PictureHeads(nn.Module):
         Args:
             cells: (B, grid * grid, c), from `cells_of`.
         """
-        mean = cells.mean(1, keepdim=True)
-        placed = torch.cat([cells, mean.expand_as(cells)], -1)  # (B, cells, 2c)
-        spread = torch.cat([mean[:, 0], cells.std(1)], -1)  # (B, 2c)
+        over_all = torch.cat([cells.mean(1), cells.std(1)], -1)  # (B, 2c)
         return (
-            functional.normalize(self.tokens(placed), dim=-1),
-            functional.normalize(self.pooled(spread), dim=-1),
+            functional.normalize(self.tokens(cells), dim=-1),
+            functional.normalize(self.pooled(over_all), dim=-1),
         )
 
 

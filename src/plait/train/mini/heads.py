@@ -25,16 +25,17 @@ class HeadsRecipe:
         learning_rate: of Adam, falling to 0 along half a cosine.
         temperature: divides the scores before the softmax.
         shrinkage: of the whitening that the heads start from, relative to the largest variance.
-        context: how much the mean over the figure counts in a cell at the start.
     """
 
-    steps: int = 300
+    steps: int = 200
     batch: int = 128
     learning_rate: float = 1e-3
-    temperature: float = 0.05
+    temperature: float = 0.1
     shrinkage: float = 0.03
-    context: float = 0.5
     seed: int = 0
+
+
+_NARROWEST = 1e-3  # added to every channel's spread: one that never changes says nothing
 
 
 def train_heads(sources: Sequence[Seen], config: PictureHeadsConfig, recipe: HeadsRecipe) -> PictureHeads:
@@ -79,20 +80,15 @@ def edit_loss(heads: PictureHeads, edited: Tensor, originals: Tensor, temperatur
 def initial_heads(sources: Sequence[Seen], config: PictureHeadsConfig, recipe: HeadsRecipe) -> PictureHeads:
     """Return heads that whiten: standardise every channel, then rotate to scaled principal components."""
     cells = torch.cat([seen.cells[:, 0].float() for seen in sources])  # (P, cells, c)
-    mean, spread = cells.mean(1), cells.std(1)  # (P, c)
-    context = mean[:, None].expand_as(cells)
     heads = PictureHeads(config, cells.shape[2])
-    weights = torch.cat([torch.ones(cells.shape[2]), torch.full((cells.shape[2],), recipe.context)])
-    scale = cells.flatten(0, 1).std(0).add(1e-3).repeat(2)
-    _whiten(heads.tokens, torch.cat([cells, context], 2).flatten(0, 1), scale / weights, recipe.shrinkage)
-    both = torch.cat([mean, spread], 1)
-    _whiten(heads.pooled, both, both.std(0).add(1e-3), recipe.shrinkage)
+    _whiten(heads.tokens, cells.flatten(0, 1), recipe.shrinkage)
+    _whiten(heads.pooled, torch.cat([cells.mean(1), cells.std(1)], 1), recipe.shrinkage)
     return heads
 
 
-def _whiten(layer: torch.nn.Linear, inputs: Tensor, scale: Tensor, shrinkage: float) -> None:
-    """Make a layer the principal components of inputs / scale, each scaled to about unit variance."""
-    centre = inputs.mean(0)
+def _whiten(layer: torch.nn.Linear, inputs: Tensor, shrinkage: float) -> None:
+    """Make a layer the principal components of its standardised inputs, scaled to about unit variance."""
+    centre, scale = inputs.mean(0), inputs.std(0) + _NARROWEST
     standard = ((inputs - centre) / scale).double()
     values, vectors = torch.linalg.eigh(standard.T @ standard / len(standard))
     values, vectors = values.flip(0)[: layer.out_features], vectors.flip(1)[:, : layer.out_features]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
+import random
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 
 from plait.data.readers import read_in_process
@@ -23,35 +23,8 @@ _NOT_PROSE = re.compile(
 _LINKED = re.compile(r"<img\b", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One Debian package that the shipped heads learn from.
-
-    Attributes:
-        package: its name, also the name of its folder.
-        licence: under which its text and pictures may be used.
-        folder: where its HTML pages lie, relative to the unpacked package; "" if only pictures are used.
-        pictures: where its pictures lie, relative to the unpacked package.
-    """
-
-    package: str
-    licence: str
-    folder: str = ""
-    pictures: str = "usr/share/doc"
-
-
-MANUALS = (
-    Source("python-sklearn-doc", "BSD-3-Clause", "usr/share/doc/python-sklearn-doc"),
-    Source("python-skimage-doc", "BSD-3-Clause", "usr/share/doc/python-skimage-doc"),
-    Source("python-scipy-doc", "BSD-3-Clause", "usr/share/doc/python-scipy-doc"),
-    Source("python-astropy-doc", "BSD-3-Clause", "usr/share/doc/python-astropy-doc"),
-    Source("opencv-doc", "Apache-2.0", "usr/share/doc/opencv-doc"),
-    Source("python-silx-doc", "MIT", "usr/share/doc/python3-silx"),
-)
-
-
-def read_manual(folder: Path, spool: Path, *, most_pages: int = 400, most_units: int = 1500) -> list[Unit]:
-    """Return units of a manual, the most illustrated pages first.
+def read_manual(folder: Path, spool: Path, *, most_pages: int = 400, most_units: int = 600) -> list[Unit]:
+    """Return units of a manual, from illustrated pages first.
 
     Args:
         folder: the manual's HTML pages.
@@ -60,7 +33,7 @@ def read_manual(folder: Path, spool: Path, *, most_pages: int = 400, most_units:
         most_units: reading stops after the page that reaches this many units.
     """
     found: list[Unit] = []
-    for path in illustrated_pages(folder)[:most_pages]:
+    for path in pages_of(folder)[:most_pages]:
         try:
             document = read_in_process(
                 path, source=str(path.relative_to(folder)), spool=spool, limits=ReadLimits(), root=folder
@@ -74,17 +47,16 @@ def read_manual(folder: Path, spool: Path, *, most_pages: int = 400, most_units:
     return found
 
 
-def illustrated_pages(folder: Path) -> list[Path]:
-    """Return the HTML pages of a folder, those with more pictures first, then by path."""
-    pages = [p for p in sorted(folder.rglob("*.html")) if not _NOT_PROSE.search(str(p))]
-    return sorted(pages, key=lambda page: -min(4, len(_LINKED.findall(page.read_text("utf-8", "replace")))))
+def pages_of(folder: Path, *, seed: int = 0) -> list[Path]:
+    """Return a folder's HTML pages, shuffled, but first those with several pictures, then with one.
+
+    The first picture of a page is often its logo, and the other pages have little to ask with.
+    """
+    pages = sorted(page for page in folder.rglob("*.html") if not _NOT_PROSE.search(str(page)))
+    random.Random(seed).shuffle(pages)
+    return sorted(pages, key=lambda page: -min(3, len(_LINKED.findall(page.read_text("utf-8", "replace")))))
 
 
 def pictures_of(manual: Iterable[Unit]) -> dict[str, str]:
     """Return sha256 -> path of every figure."""
     return {f.picture.sha256: f.picture.path for unit in manual for f in unit.figures if f.picture}
-
-
-def with_figures(manual: Sequence[Unit]) -> list[int]:
-    """Return the rows of the units that have a figure."""
-    return [row for row, unit in enumerate(manual) if unit.figures]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import random
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from plait.encode.pictures import open_picture
@@ -29,16 +29,17 @@ def pictures_in(folder: Path, *, most: int, seed: int = 0) -> Iterator[tuple[str
     paths = sorted(p for p in folder.rglob("*") if _PICTURE.search(p.name) and not _COPY.search(str(p)))
     seen: set[str] = set()
     found = 0
-    for row in np.random.default_rng(seed).permutation(len(paths)):
+    random.Random(seed).shuffle(paths)
+    for path in paths:
         try:
-            picture = open_picture(str(paths[row]), max_pixels=_MOST_PIXELS)
+            picture = open_picture(str(path), max_pixels=_MOST_PIXELS)
         except QueryError:
             continue
         hashes = {pixel_hash(picture), _rough_hash(picture)}
         if not _usable(picture) or hashes & seen:
             continue
         seen |= hashes
-        yield pixel_hash(picture), paths[row], picture
+        yield pixel_hash(picture), path, picture
         found += 1
         if found == most:
             return

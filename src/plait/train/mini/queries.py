@@ -42,9 +42,10 @@ VAGUE = (
     "how was this made",
     "can you tell me more about it",
 )
-_STOP = frozenset(
-    ["a", "an", "and", "are", "as", "at", "by", "for", "from", "how", "in", "is", "it", "of", "on", "or", "that", "the", "this", "to", "using", "what", "with", "you", "your"]
+_SMALL_WORDS = (
+    "a an and are as at by for from how in is it of on or that the this to using what with you your"
 )
+_STOP = frozenset(_SMALL_WORDS.split())
 _FEWEST_WORDS_ASKED, _MOST_WORDS_ASKED, _FEWEST_WORDS_LEFT = 5, 60, 12
 _SMALLEST_SIDE_PX = 32
 
@@ -76,7 +77,7 @@ def ask(manual: Sequence[Unit], *, most: int = 150, seed: int = 0) -> tuple[list
     """
     rng = np.random.default_rng(seed)
     corpus, questions = list(manual), list[Question]()
-    illustrated = [row for row in rng.permutation(len(manual)) if _figure(manual[row])]
+    illustrated = [row for row in rng.permutation(len(manual)) if _askable(manual[row])]
     for row in illustrated[::2][:most]:  # asked with the figure taken out
         figure = _figure(manual[row])
         cut = _without_first_sentence(manual[row])
@@ -106,6 +107,12 @@ def ask(manual: Sequence[Unit], *, most: int = 150, seed: int = 0) -> tuple[list
             questions.append(Question("text", sentence, "", int(row)))
             questions.append(Question("unrelated", sentence, "*", int(row)))
     return corpus, questions
+
+
+def _askable(unit: Unit) -> bool:
+    """Tell whether a unit has a figure to show and enough words to be more than a gallery."""
+    words = sum(len(passage.text.split()) for passage in unit.passages)
+    return words >= _FEWEST_WORDS_LEFT and _figure(unit) is not None
 
 
 def _figure(unit: Unit) -> Segment | None:

@@ -1,0 +1,118 @@
+"""What every lane says of every unit, for all questions about one manual: scored as the product does."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from plait.encode.base import Encoder
+from plait.encode.pictures import open_picture
+from plait.index.lexical import Bm25, term_counts
+from plait.schema import Query, Unit
+from plait.scoring.maxsim import maxsim
+from plait.scoring.vectors import UnitVectors
+from plait.train.mini.edits import QUERY_STYLE, edit
+from plait.train.mini.manuals import pictures_of
+from plait.train.mini.queries import Kind, Question
+
+_MOST_PIXELS = 50_000_000
+_SAME_PICTURE, _COPY_LEFT = 0.97, 0.9  # pooled cosines between unedited figures
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question, scored against the N units of its manual.
+
+    Attributes:
+        lanes: lane name -> (N,) raw scores, NaN where a unit has none.
+        answers: (N,) True at the units that answer it.
+    """
+
+    kind: Kind
+    lanes: Mapping[str, NDArray[np.float32]]
+    answers: NDArray[np.bool_]
+
+
+def score_questions(
+    encoder: Encoder,
+    manual: Sequence[Unit],
+    corpus: Sequence[Unit],
+    questions: Sequence[Question],
+    unrelated: Sequence[Image.Image],
+) -> list[Asked]:
+    """Return the lanes of every question; those whose removed figure still stands elsewhere are left out.
+
+    Args:
+        manual: the units as they were; their figures are what questions show.
+        corpus: the units with what is asked for taken out.
+        unrelated: pictures that the manual does not hold.
+    """
+    vectors = encoder.encode_units(corpus)
+    bm25 = Bm25.of([term_counts(unit.text) for unit in corpus])
+    pictures = pictures_of(manual)
+    asked = []
+    for number, question in enumerate(questions):
+        rng = np.random.default_rng(number)
+        original = _picture(question, pictures, unrelated, number)
+        images = (_png(edit(original, rng, QUERY_STYLE)),) if original is not None else ()
+        query = Query((question.text,), images)
+        lanes = lanes_of(encoder, query, vectors)
+        if question.text:
+            lanes["bm25"] = bm25.scores([question.text])
+        copies = _copies(encoder, original, vectors) if question.picture not in ("", "*") else None
+        if question.kind == "removed" and copies is not None and np.nanmax(copies) > _COPY_LEFT:
+            continue
+        answers = np.arange(len(corpus)) == question.row
+        if question.kind in ("image", "vague") and copies is not None:
+            answers |= np.nan_to_num(copies, nan=-1.0) > _SAME_PICTURE
+        asked.append(Asked(question.kind, lanes, answers))
+    return asked
+
+
+def lanes_of(
+    encoder: Encoder, query: Query, vectors: Sequence[UnitVectors]
+) -> dict[str, NDArray[np.float32]]:
+    """Return field name -> (N,) best item's MaxSim over the query's tokens, NaN for a unit without items."""
+    encoded = encoder.encode_query(query)
+    return {
+        name: _best(part[:1], [unit.fields[name] for unit in vectors])
+        for name, part in encoded.fields.items()
+    }
+
+
+def _best(query: NDArray[np.float32], units: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    counts = [len(items) for items in units]
+    scores = maxsim(query, np.concatenate(units))[0] / query.shape[1]  # (items,)
+    best = np.full(len(units), -np.inf, np.float32)
+    np.maximum.at(best, np.repeat(np.arange(len(units)), counts), scores)
+    return np.where(np.isneginf(best), np.nan, best).astype(np.float32)
+
+
+def _copies(
+    encoder: Encoder, original: Image.Image | None, vectors: Sequence[UnitVectors]
+) -> NDArray[np.float32] | None:
+    """Return (N,) how like the unedited figure each unit's best figure is."""
+    if original is None:
+        return None
+    return lanes_of(encoder, Query(images=(_png(original),)), vectors)["image"]
+
+
+def _picture(
+    question: Question, pictures: Mapping[str, str], unrelated: Sequence[Image.Image], number: int
+) -> Image.Image | None:
+    if question.picture == "*":
+        return unrelated[number % len(unrelated)]
+    if question.picture:
+        return open_picture(pictures[question.picture], max_pixels=_MOST_PIXELS)
+    return None
+
+
+def _png(picture: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()

@@ -17,8 +17,8 @@ class Settings:
 
     Attributes:
         model: encoder of a new library: "plait-mini", or the folder of a ReT checkpoint.
-        threads: torch threads while encoding; 0 leaves the choice to torch. Two threads that share their
-            cores with other work were measured four times slower than one.
+        threads: batches that plait-mini encodes at a time, each on one torch thread, or the torch threads
+            of another model; 0 means one a core.
         read_workers: files read at once, each in its own process.
         read_memory_mb: address space of one reading process.
         read_cpu_seconds, read_wall_seconds: time for one file.
@@ -31,7 +31,7 @@ class Settings:
     """
 
     model: str = "plait-mini"
-    threads: int = 1
+    threads: int = 0
     read_workers: int = 1
     read_memory_mb: int = 1500
     read_cpu_seconds: int = 120

@@ -27,6 +27,6 @@ def test_the_demo_asks_three_questions_and_shows_where_to_look(examples: Path, t
 def test_the_default_model_finds_the_parts_in_the_photographs(examples: Path, tmp_path: Path) -> None:
     demo = importlib.import_module("demo")
     words, picture, both = demo.demo(tmp_path / "demo", Console(file=io.StringIO()))
-    assert words[0].section[-1].endswith("the pump ran dry")
+    assert any(hit.section[-1].endswith("the pump ran dry") for hit in words)
     assert any("expansion valve" in hit.caption for hit in picture)
     assert any("group seal" in hit.caption for hit in both)

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from plait.cli.console import JsonOption, LibraryOption, open_library, print_json, progress_bar, warn
+from plait.cli.console import (
+    JsonOption,
+    LibraryOption,
+    fail,
+    open_library,
+    print_json,
+    progress_bar,
+    warn,
+)
 
 if TYPE_CHECKING:
     from plait.library import AddReport
@@ -34,7 +42,10 @@ def add(
     except NoLibraryError:
         opened = Library(".")
     with opened, progress_bar("adding") as progress:
-        report = opened.add(paths, force=force, progress=progress)
+        try:
+            report = opened.add(paths, force=force, progress=progress)
+        except KeyboardInterrupt:
+            fail("interrupted; what was stored stays, and the same command goes on from there", 130)
     for failure in report.failed:
         warn(f"skipped {failure}")
     if as_json:

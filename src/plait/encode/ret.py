@@ -18,6 +18,7 @@ from PIL import Image as PillowImage
 from safetensors import SafetensorError
 
 from plait.encode.pictures import open_picture
+from plait.encode.threads import torch_threads
 from plait.errors import ModelError, QueryError, ReadError
 from plait.model.ret.modeling_ret import RetForRetrieval
 from plait.model.ret.processing_ret import RetProcessor
@@ -163,7 +164,7 @@ class RetEncoder:
         """Return (parts, tokens, width), unit length."""
         inputs = self._processor([text for text, _ in parts], [picture for _, picture in parts])
         encode = self._model.encode_queries if queries else self._model.encode_documents
-        with torch.inference_mode(), _torch_threads(self._threads):
+        with torch.inference_mode(), torch_threads(self._threads):
             features = encode(**inputs)
         vectors: Vectors = features.reshape(len(parts), -1, features.shape[-1]).numpy()
         return vectors
@@ -244,17 +245,6 @@ def _check_type(folder: Path) -> None:
         ) from error
     if kind not in _MODEL_TYPES:
         raise ModelError(f"{folder} holds a {kind!r} model, expected ReT ({' or '.join(_MODEL_TYPES)})")
-
-
-@contextmanager
-def _torch_threads(threads: int) -> Iterator[None]:
-    """Let torch use so many threads meanwhile; 0 leaves its own choice."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @contextmanager

@@ -36,7 +36,7 @@ _IMAGE = ("image_tokens", "image")
 
 @dataclass(frozen=True, slots=True)
 class MixtureParameters:
-    """The learned numbers; the defaults are those fitted for plait-mini.
+    """The learned numbers; the defaults are round ones, where a fit starts. An encoder brings its own.
 
     Attributes:
         text: nats a unit of text cosine.

@@ -7,7 +7,7 @@ import pytest
 import torch
 from efficientnet_lite_pytorch import EfficientNet
 
-from plait.encode.mini import package_folder
+from plait.encode.mini_towers import package_folder
 from plait.model.mini.configuration_mini import VisionTower
 from plait.model.mini.lite0 import EfficientNetLite0, load_lite0
 

@@ -25,9 +25,7 @@ class JointHead(nn.Module):
         super().__init__()
         self.config = config
         self.cell = RecurrentCell(
-            RecurrenceConfig(
-                width=config.width, tokens=config.tokens, heads=config.heads, inner=config.inner
-            )
+            RecurrenceConfig(width=config.width, tokens=config.tokens, heads=config.heads, inner=config.inner)
         )
         self.text = nn.ModuleList(nn.Linear(text_width, config.width) for _ in config.layers)
         self.vision = nn.ModuleList(nn.Linear(width, config.width) for width in vision_widths)

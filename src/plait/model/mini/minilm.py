@@ -13,7 +13,6 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
@@ -80,9 +79,9 @@ class _Embeddings(nn.Module):
 
     def __init__(self, config: MiniLMConfig) -> None:
         super().__init__()
-        self.word_embeddings = nn.Embedding(config.vocab_size, config.hidden_size)
-        self.position_embeddings = nn.Embedding(config.max_position_embeddings, config.hidden_size)
-        self.token_type_embeddings = nn.Embedding(config.type_vocab_size, config.hidden_size)
+        self.word_embeddings = _Embedding(config.vocab_size, config.hidden_size)
+        self.position_embeddings = _Embedding(config.max_position_embeddings, config.hidden_size)
+        self.token_type_embeddings = _Embedding(config.type_vocab_size, config.hidden_size)
         self.LayerNorm = nn.LayerNorm(config.hidden_size, config.layer_norm_eps)
 
     def forward(self, ids: Tensor) -> Tensor:
@@ -99,15 +98,15 @@ class _Layer(nn.Module):
         self.heads = config.num_attention_heads
         self.attention = nn.ModuleDict(
             {
-                "self": nn.ModuleDict({name: nn.Linear(width, width) for name in ("query", "key", "value")}),
+                "self": nn.ModuleDict({name: _Linear(width, width) for name in ("query", "key", "value")}),
                 "output": nn.ModuleDict(
-                    {"dense": nn.Linear(width, width), "LayerNorm": nn.LayerNorm(width, eps)}
+                    {"dense": _Linear(width, width), "LayerNorm": nn.LayerNorm(width, eps)}
                 ),
             }
         )
-        self.intermediate = nn.ModuleDict({"dense": nn.Linear(width, config.intermediate_size)})
+        self.intermediate = nn.ModuleDict({"dense": _Linear(width, config.intermediate_size)})
         self.output = nn.ModuleDict(
-            {"dense": nn.Linear(config.intermediate_size, width), "LayerNorm": nn.LayerNorm(width, eps)}
+            {"dense": _Linear(config.intermediate_size, width), "LayerNorm": nn.LayerNorm(width, eps)}
         )
 
     def forward(self, x: Tensor, attend: Tensor | None) -> Tensor:
@@ -123,6 +122,18 @@ class _Layer(nn.Module):
         return x.view(*x.shape[:2], self.heads, -1).transpose(1, 2)
 
 
+# The weights are assigned when they are loaded: drawing 22 M random numbers first would be waste, and
+# torch's meta device, the usual way around it, takes a second to import its own machinery.
+class _Linear(nn.Linear):
+    def reset_parameters(self) -> None:
+        """Leave the weights unset."""
+
+
+class _Embedding(nn.Embedding):
+    def reset_parameters(self) -> None:
+        """Leave the weights unset."""
+
+
 def load_minilm(folder: Path) -> MiniLM:
     """Return the tower in eval mode, frozen, from a folder with config.json and model.safetensors.
 
@@ -130,8 +141,7 @@ def load_minilm(folder: Path) -> MiniLM:
         OSError: a file is missing.
         RuntimeError: the tensors are not those of a BERT encoder of that size.
     """
-    with torch.device("meta"):  # the weights are assigned below: filling 22 M numbers first is waste
-        model = MiniLM(MiniLMConfig.read(folder / "config.json"))
+    model = MiniLM(MiniLMConfig.read(folder / "config.json"))
     state = load_file(folder / "model.safetensors")
     unused = ("pooler.", "embeddings.position_ids")
     model.load_state_dict({k: v for k, v in state.items() if not k.startswith(unused)}, assign=True)

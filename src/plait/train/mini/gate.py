@@ -15,13 +15,16 @@ from plait.train.mini.lanes import Asked
 from plait.train.mini.queries import KINDS
 
 _START = MixtureParameters()
+# Trusting a picture that is not there costs most, and with the other kinds nearly solved they would
+# otherwise outvote this one: x 8 gives +2.4 MRR here for -2.1 where the words are vague.
+_WEIGHTS = {"removed": 8.0}
 _LOST = -8.0  # log-likelihood below which an answer is beyond help and pulls no more
 
 
 def fit_mixture(
     manuals: Sequence[Sequence[Asked]], *, steps: int = 60, pull: float = 1e-3
 ) -> MixtureParameters:
-    """Return the parameters that make the answers likeliest, each kind and each manual counting the same.
+    """Return the parameters that make the answers likeliest, each manual counting the same.
 
     Args:
         manuals: the questions of each manual.
@@ -34,16 +37,17 @@ def fit_mixture(
 
     def loss() -> Tensor:
         optimiser.zero_grad()
-        total = sum((batch.loss(_numbers(shift)) for batch in batches), torch.zeros(())) / len(manuals)
+        total = sum((batch.weight * batch.loss(_numbers(shift)) for batch in batches), torch.zeros(())) / len(
+            manuals
+        )
         total = total + pull * shift.square().sum()
         total.backward()  # type: ignore[no-untyped-call]
         return total
 
     optimiser.step(loss)  # type: ignore[no-untyped-call]
+    numbers = [float(number) for number in _numbers(shift.detach())]
     names = ("text", "bm25", "image_tokens", "image", "image_bias")
-    return MixtureParameters(
-        **{name: round(float(v), 3) for name, v in zip(names, _numbers(shift), strict=True)}
-    )
+    return MixtureParameters(**{name: round(v, 3) for name, v in zip(names, numbers, strict=True)})
 
 
 def reciprocal_ranks(asked: Sequence[Asked], parameters: MixtureParameters) -> dict[str, list[float]]:
@@ -75,6 +79,7 @@ class _Batch:
     """The questions of one kind about one manual, as tensors (Q, N)."""
 
     def __init__(self, asked: Sequence[Asked]) -> None:
+        self.weight = _WEIGHTS.get(asked[0].kind, 1.0)
         self.answers = torch.from_numpy(np.stack([one.answers for one in asked]))
         self.text, self.bm25 = _stacked(asked, "text"), _stacked(asked, "bm25")
         self.tokens, self.image = _stacked(asked, "image_tokens"), _stacked(asked, "image")

@@ -52,7 +52,7 @@ def pages_of(folder: Path, *, seed: int = 0) -> list[Path]:
 
     The first picture of a page is often its logo, and the other pages have little to ask with.
     """
-    pages = sorted(page for page in folder.rglob("*.html") if not _NOT_PROSE.search(str(page)))
+    pages = sorted(p for p in folder.rglob("*.html") if not _NOT_PROSE.search(str(p.relative_to(folder))))
     random.Random(seed).shuffle(pages)
     return sorted(pages, key=lambda page: -min(3, len(_LINKED.findall(page.read_text("utf-8", "replace")))))
 

@@ -26,7 +26,7 @@ def pictures_in(folder: Path, *, most: int, seed: int = 0) -> Iterator[tuple[str
 
     Two pictures are the same when their pixels are, or when they look the same at 32 x 32 in grey.
     """
-    paths = sorted(p for p in folder.rglob("*") if _PICTURE.search(p.name) and not _COPY.search(str(p)))
+    paths = sorted(p for p in folder.rglob("*") if _PICTURE.search(p.name) and not _is_copy(p, folder))
     seen: set[str] = set()
     found = 0
     random.Random(seed).shuffle(paths)
@@ -43,6 +43,10 @@ def pictures_in(folder: Path, *, most: int, seed: int = 0) -> Iterator[tuple[str
         found += 1
         if found == most:
             return
+
+
+def _is_copy(path: Path, folder: Path) -> bool:
+    return bool(_COPY.search(path.relative_to(folder).as_posix()))
 
 
 def pixel_hash(picture: Image.Image) -> str:

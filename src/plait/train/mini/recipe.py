@@ -20,7 +20,8 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from plait.encode.mini import MiniEncoder, package_folder
+from plait.encode.mini import MiniEncoder
+from plait.encode.mini_towers import package_folder
 from plait.model.mini.configuration_mini import MiniConfig
 from plait.model.mini.lite0 import load_lite0
 from plait.model.mini.modeling_mini import PictureHeads

@@ -233,3 +233,11 @@ def test_the_cell_asks_with_words_picture_or_both(
     two = joined.encode_query(Query(("saw",), (str(image), str(tmp_path / "2.png"))))
     assert two.fields["ret"].shape == (2, 3, 8)
     assert two.weights["ret"].tolist() == [0.5, 0.5]
+
+
+def test_two_batches_at_a_time_give_the_vectors_of_one(encoder: MiniEncoder, units: list[Unit]) -> None:
+    texts = [f"Step {i}: " + "saw and file " * (i % 40) for i in range(60)]
+    words = [replace(units[1], passages=(Passage(text),)) for text in texts]
+    two = MiniEncoder.load(threads=2)
+    for one, other in zip(encoder.encode_units(words), two.encode_units(words), strict=True):
+        assert other.fields["text"] == pytest.approx(one.fields["text"], abs=1e-5)

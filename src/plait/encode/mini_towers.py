@@ -27,7 +27,7 @@ from plait.scoring.vectors import Vectors
 _A = TypeVar("_A")
 _B = TypeVar("_B")
 
-_BATCH_TOKENS = 768  # with padding; batches that are larger are no faster, and pad more
+_BATCH_TOKENS = 512  # with padding; batches that are larger are no faster, and pad more
 
 
 class Towers:

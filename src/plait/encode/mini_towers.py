@@ -55,8 +55,12 @@ class Towers:
         """
         if len(batches) < 2 or self._threads == 1:
             return [work(batch) for batch in batches]
-        with ThreadPoolExecutor(min(self._threads, len(batches))) as pool:
-            return list(pool.map(work, batches))
+        return list(self._pool.map(work, batches))
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        # The same threads for good: each new one would get a heap of its own, and memory would grow.
+        return ThreadPoolExecutor(self._threads, thread_name_prefix="plait-encode")
 
     def warm(self) -> None:
         """Read the vision tower now, before several threads ask for it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from plait.data.readers.base import ReadLimits, ReadTask, document_id, title_from
-from plait.data.readers.pictures import BadPictureError, PictureStore
+from plait.data.readers.pictures import BadPictureError, PictureStore, TooManyPixelsError
 from plait.errors import ReadError
 from plait.schema import Document, Segment
 
@@ -19,7 +19,8 @@ def read_image(task: ReadTask, limits: ReadLimits) -> Document:
     try:
         picture = PictureStore(task.spool, max_pixels=limits.max_pixels).keep(task.path.read_bytes())
     except BadPictureError as error:
-        remedy = "open it in a picture program and save it again as PNG"
+        large = isinstance(error, TooManyPixelsError)
+        remedy = "make it smaller, or raise max_pixels" if large else "save it again as PNG, or leave it out"
         raise ReadError(task.source, f"cannot be used: {error}", remedy) from error
     return Document(
         id=document_id(task.source),

@@ -73,7 +73,7 @@ def read_pdf(task: ReadTask, limits: ReadLimits) -> Document:
     return _document(task, pages, metadata, known_title, warnings)
 
 
-_REPAIR = "it is damaged: repair it (printing it to a new PDF often helps), or get another copy"
+_REPAIR = "repair it (printing it to a new PDF often helps), or get another copy"
 
 
 def _opened(data: bytes, task: ReadTask) -> pypdfium2.PdfDocument:

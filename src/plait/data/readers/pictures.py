@@ -22,6 +22,10 @@ class BadPictureError(ValueError):
     """A picture that cannot be used; the message says why, in a few words."""
 
 
+class TooManyPixelsError(BadPictureError):
+    """A picture larger than the limit, whatever it shows."""
+
+
 class PictureStore:
     """Writes pictures into one spool folder, each content once.
 
@@ -88,7 +92,7 @@ def opened(data: bytes, *, max_pixels: int) -> Image.Image:
             image = Image.open(io.BytesIO(data), formats=_FORMATS)
             width, height = image.size
             if width * height > max_pixels:
-                raise BadPictureError(f"{width} x {height} pixels, more than {max_pixels:,}")
+                raise TooManyPixelsError(f"{width} x {height} pixels, more than {max_pixels:,}")
             if image.format == "JPEG":
                 image.draft(None, (LONGEST_SIDE_PX, LONGEST_SIDE_PX))
                 shrunk = image.size != (width, height)
@@ -99,7 +103,7 @@ def opened(data: bytes, *, max_pixels: int) -> Image.Image:
     except BadPictureError:
         raise
     except Image.DecompressionBombError as error:
-        raise BadPictureError(f"more than {max_pixels:,} pixels") from error
+        raise TooManyPixelsError(f"more than {max_pixels:,} pixels") from error
     except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, OverflowError) as error:
         raise BadPictureError("not a picture, or a damaged one") from error
 

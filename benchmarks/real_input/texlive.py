@@ -55,8 +55,9 @@ def main() -> None:
         if asked.keep is None:
             shutil.rmtree(work, ignore_errors=True)
     asked.results.mkdir(parents=True, exist_ok=True)
-    (asked.results / "texlive.json").write_text(json.dumps(found, indent=1) + "\n")
-    (asked.results / "texlive.md").write_text(to_markdown(found))
+    kept = without_words(found)
+    (asked.results / "texlive.json").write_text(json.dumps(kept, indent=1) + "\n")
+    (asked.results / "texlive.md").write_text(to_markdown(kept))
     print(to_markdown(found))
 
 
@@ -133,6 +134,18 @@ def shown(hit: Hit) -> dict[str, Any]:
     }
 
 
+def without_words(found: dict[str, Any]) -> dict[str, Any]:
+    """Return the results as they may be kept in the repository: places, but no text of the PDFs.
+
+    Their licences are mixed; what they say stays with them.
+    """
+    questions = [
+        {**q, "hits": [{"document": hit["document"], "page": hit["page"]} for hit in q["hits"]]}
+        for q in found["questions"]
+    ]
+    return {**found, "questions": questions}
+
+
 def name_of(hit: Hit) -> str:
     return f"{Path(hit.source).name}, page {hit.page}"
 
@@ -156,7 +169,8 @@ def to_markdown(found: dict[str, Any]) -> str:
     for question in found["questions"]:
         lines += ["", f"**{question['asked']}** ({question['ms']:.0f} ms)", ""]
         for rank, hit in enumerate(question["hits"], 1):
-            lines.append(f"{rank}. {hit['document']}: {hit['caption'] or hit['passage']}")
+            words = hit.get("caption") or hit.get("passage")
+            lines.append(f"{rank}. {hit['document']}" + (f": {words}" if words else ""))
     lines += ["", "    python -m benchmarks.real_input.fetch texlive-science-doc"]
     lines += ["    python -m benchmarks.real_input.texlive"]
     return "\n".join(lines) + "\n"

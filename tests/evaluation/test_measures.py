@@ -105,7 +105,10 @@ scores = st.one_of(
 @given(
     run=st.dictionaries(st.sampled_from("pqrs"), st.dictionaries(documents, scores, min_size=1), min_size=1),
     grades=st.dictionaries(
-        st.sampled_from("pqrs"), st.dictionaries(documents, st.integers(-1, 4), min_size=1), min_size=1
+        # Not below 0: trec_eval's nDCG never ends when no grade of a query reaches 0.
+        st.sampled_from("pqrs"),
+        st.dictionaries(documents, st.integers(0, 4), min_size=1),
+        min_size=1,
     ),
 )
 def test_measures_equal_those_of_trec_eval(
@@ -130,3 +133,10 @@ def test_cutting_a_run_by_hand_equals_the_cut_measure(answered: dict[str, float]
         *whole["mrr@5"].values(),
         *whole["recall@5"].values(),
     ]
+
+
+def test_a_grade_below_zero_is_not_relevant() -> None:
+    found = per_query(
+        {"q": {"a": 3.0, "b": 2.0}}, {"q": {"a": -1, "b": 1}}, ["success@1", "recall", "mrr", "ndcg@10"]
+    )
+    assert [values["q"] for values in found.values()] == [0.0, 1.0, 0.5, pytest.approx(1 / log2(3))]

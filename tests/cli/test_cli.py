@@ -147,11 +147,18 @@ def test_an_unknown_model_is_exit_code_4(tmp_path: Path) -> None:
     assert "Traceback" not in found.stderr
 
 
+# A test run started in the background inherits an ignored SIGINT; a person's terminal does not.
+_INTERRUPTIBLE = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    "from plait.cli.main import run; run()"
+)
+
+
 def test_control_c_keeps_what_was_stored(tmp_path: Path) -> None:
     for number in range(400):
         (tmp_path / f"{number:03}.txt").write_text(f"page number {number}\n\n" + "more words about it. " * 60)
     running = subprocess.Popen(
-        [sys.executable, "-m", "plait", "add", "."],
+        [sys.executable, "-c", _INTERRUPTIBLE, "add", "."],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -173,6 +173,12 @@ class Unit:
     page_picture: Picture | None = None
 
     @property
+    def pictures(self) -> tuple[Picture, ...]:
+        """Every picture it refers to: its figures, then its page."""
+        every = (*(figure.picture for figure in self.figures), self.page_picture)
+        return tuple(picture for picture in every if picture is not None)
+
+    @property
     def text(self) -> str:
         """All words to match: headings, passages, captions and alternative texts, one a line."""
         parts = [" > ".join(dict.fromkeys((self.title, *self.section)))]

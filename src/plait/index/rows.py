@@ -120,8 +120,7 @@ def _rows(entry: Entry) -> Iterator[dict[str, Any]]:
 
 
 def _pictures(unit: Unit) -> list[str]:
-    every = [figure.picture for figure in unit.figures] + [unit.page_picture]
-    return list(dict.fromkeys(picture.sha256 for picture in every if picture is not None))
+    return list(dict.fromkeys(picture.sha256 for picture in unit.pictures))
 
 
 def _json(value: Unit | StoredDocument) -> str:

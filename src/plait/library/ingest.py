@@ -22,7 +22,7 @@ from plait.index.base import Entry, Index, StoredDocument
 from plait.library.folder import LibraryFolder
 from plait.library.gather import Found, sha256_of
 from plait.library.reports import AddReport, Failure, Progress, ProgressCallback
-from plait.schema import Document, Picture, Unit
+from plait.schema import Document, Unit
 from plait.scoring.vectors import UnitVectors
 from plait.settings import Settings
 
@@ -93,7 +93,8 @@ class Ingest:
         self._encoder = encoder
         self._settings = settings
         self._progress = progress
-        self._known = {document.id: document.content_sha256 for document in index.documents()}
+        self._stored = {document.source: document for document in index.documents()}
+        self._known = {document.id for document in self._stored.values()}
         self._pictures = index.pictures()
         self.tally = Tally()
 
@@ -108,13 +109,12 @@ class Ingest:
             page_dpi=self._settings.page_dpi,
             figure_dpi=self._settings.figure_dpi,
         )
-        stored_by_source = {document.source: document for document in self._index.documents()}
         with self._folder.spool() as spool, ReaderPool(self._settings.read_workers, limits) as pool:
             documents = [file for file in found if not file.is_picture]
             loose = [file for file in found if file.is_picture]
             done = 0
             for group in (documents, loose):
-                wanted = self._changed(group, stored_by_source, force=force)
+                wanted = self._changed(group, force=force)
                 for batch in _batches(self._read(wanted, pool, spool, len(found), done), self._settings):
                     self.store(batch)
                 done += len(group)
@@ -133,11 +133,11 @@ class Ingest:
             known = read.document.id in self._known
             self.tally.updated += known
             self.tally.added += not known
-            self._known[read.document.id] = read.content_sha256
+            self._known.add(read.document.id)
             self.tally.warnings += [f"{read.document.source}: {w}" for w in read.document.warnings]
         self.tally.units += len(flat)
         self.tally.figures += sum(len(unit.figures) for unit in flat)
-        self._pictures |= {p.sha256 for unit in flat for p in pictures_of(unit)}
+        self._pictures |= {p.sha256 for unit in flat for p in unit.pictures}
 
     def _encoded(self, batch: Sequence[Read]) -> tuple[Sequence[Read], list[Unit], Iterator[UnitVectors]]:
         """Return the documents that could be encoded, their units, and those units' vectors."""
@@ -155,9 +155,7 @@ class Ingest:
             itertools.chain.from_iterable(vectors for _, _, vectors in parts),
         )
 
-    def _changed(
-        self, group: Sequence[Found], stored: dict[str, StoredDocument], *, force: bool
-    ) -> Iterator[tuple[Found, str]]:
+    def _changed(self, group: Sequence[Found], *, force: bool) -> Iterator[tuple[Found, str]]:
         """Give the files to read, each with its digest; count the others."""
         for file in group:
             try:
@@ -166,7 +164,7 @@ class Ingest:
                 reason = f"cannot be read ({error.strerror or error})"
                 self.tally.fail(ReadError(file.source, reason, "check its permissions, then add it again"))
                 continue
-            before = stored.get(file.source)
+            before = self._stored.get(file.source)
             if before is not None and before.content_sha256 == digest and not force:
                 self.tally.unchanged += 1
             elif file.is_picture and before is None and digest in self._pictures:
@@ -205,12 +203,6 @@ class Ingest:
             figures=tuple(replace(f, picture=keep(f.picture)) if f.picture else f for f in unit.figures),
             page_picture=keep(unit.page_picture) if unit.page_picture else None,
         )
-
-
-def pictures_of(unit: Unit) -> list[Picture]:
-    """Return every picture that a unit refers to."""
-    pictures = [figure.picture for figure in unit.figures if figure.picture is not None]
-    return pictures if unit.page_picture is None else [*pictures, unit.page_picture]
 
 
 def _empty(source: str) -> ReadError:

@@ -14,6 +14,9 @@ _EXTRA_OF = {
     "python_multipart": "serve",
     "mcp": "mcp",
     "pytrec_eval": "eval",
+    "sentence_transformers": "embedders",
+    "peft": "lora",
+    "openvino": "openvino",
 }
 
 

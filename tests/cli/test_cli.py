@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw
 
+from plait.cli.ingest import _print_report
 from plait.cli.search import condition
 from plait.errors import InputError
+from plait.library.reports import AddReport
 from plait.schema import Filter
 
 
@@ -145,6 +147,27 @@ def test_an_unknown_model_is_exit_code_4(tmp_path: Path) -> None:
     assert found.returncode == 4, found.stderr
     assert "no-model" in found.stderr
     assert "Traceback" not in found.stderr
+
+
+def test_long_passages_are_read_in_windows_and_an_add_says_so(tmp_path: Path) -> None:
+    """Codes are many tokens a word, so a passage of few words is longer than the model reads."""
+    codes = ", ".join(f"0x{number:04x}-{number * 7919 % 65521:04x}" for number in range(200))
+    (tmp_path / "codes.txt").write_text(f"{codes}, then press the green button")
+    added = plait("add", ".", cwd=tmp_path)
+    assert "windows made of passages longer than the model reads" in added.stdout
+    assert added.stderr == ""
+    again = json.loads(plait("add", ".", "--force", "--json", cwd=tmp_path).stdout)
+    assert again["windows"] > 2
+    assert again["truncated"] == 0
+
+
+def test_an_add_says_how_many_texts_were_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    _print_report(AddReport(added=1, windows=1200, truncated=3))
+    out, errors = capsys.readouterr()
+    assert "1,200 windows made" in out
+    assert errors.startswith("plait: 3 texts were longer than the model reads and were cut")
+    _print_report(AddReport(added=1))
+    assert "windows" not in capsys.readouterr().out
 
 
 # A test run started in the background inherits an ignored SIGINT; a person's terminal does not.

@@ -13,12 +13,13 @@ from PIL import Image, ImageDraw
 from safetensors.torch import load_file, save_file
 
 from plait.encode.mini import MiniEncoder
-from plait.encode.mini_towers import package_folder
+from plait.encode.mini_towers import Towers, package_folder
 from plait.errors import ModelError, QueryError
 from plait.model.mini.configuration_mini import JointHeadConfig
 from plait.model.mini.joint_mini import JointHead
 from plait.model.mini.lite0 import EfficientNetLite0
 from plait.schema import Passage, Picture, Query, Segment, Unit
+from plait.scoring.maxsim import maxsim
 
 
 @pytest.fixture(scope="module")
@@ -131,13 +132,35 @@ def test_a_picture_that_cannot_be_opened_is_an_error_in_a_query(encoder: MiniEnc
         encoder.encode_query(Query.of("saw", image=tmp_path / "missing.png"))
 
 
+def gone(tmp_path: Path) -> Segment:
+    return Segment("image", picture=Picture(str(tmp_path / "gone.png"), "0" * 64, 10, 10))
+
+
 def test_a_figure_that_cannot_be_opened_is_left_out_with_a_warning(
     encoder: MiniEncoder, units: list[Unit], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    gone = Segment("image", picture=Picture(str(tmp_path / "gone.png"), "0" * 64, 10, 10))
-    (vectors,) = encoder.encode_units([replace(units[2], figures=(gone, *units[2].figures))])
-    assert vectors.fields["image"].shape[0] == vectors.fields["image_tokens"].shape[0] == 1
+    (vectors,) = encoder.encode_units([replace(units[1], figures=(gone(tmp_path),))])
+    assert vectors.fields["image"].shape == (0, 1, 256)
+    assert vectors.fields["image_tokens"].shape == (0, 16, 64)
     assert "gone.png" in caplog.text
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_figure_that_cannot_be_opened_keeps_its_place_and_never_wins(
+    encoder: MiniEncoder, units: list[Unit], tmp_path: Path, place: int
+) -> None:
+    """Asked by anything, the unit scores what its other figures do, and the best item is one of them."""
+    figures = list(units[0].figures)
+    (before,) = encoder.encode_units([units[0]])
+    figures.insert(place, gone(tmp_path))
+    (after,) = encoder.encode_units([replace(units[0], figures=tuple(figures))])
+    kept = [k for k in range(3) if k != place]
+    asked = np.random.default_rng(0).normal(size=(500, 16, 64)).astype(np.float32)
+    for name, width in (("image", 256), ("image_tokens", 64)):
+        assert np.array_equal(after.fields[name][kept], before.fields[name])
+        queries = asked.reshape(-1, after.fields[name].shape[1], width)
+        found = maxsim(queries, after.fields[name])
+        assert (found[:, place] < found[:, kept].max(1)).all()
 
 
 def test_a_unit_without_passages_is_found_by_its_captions(encoder: MiniEncoder, units: list[Unit]) -> None:
@@ -147,10 +170,45 @@ def test_a_unit_without_passages_is_found_by_its_captions(encoder: MiniEncoder, 
     assert after.fields["text"][0, 0] @ asked > before.fields["text"][0, 0] @ asked + 0.1
 
 
-def test_passages_that_are_too_long_are_counted(units: list[Unit]) -> None:
-    encoder = MiniEncoder.load(threads=1)
-    encoder.encode_units([replace(units[1], passages=(Passage("saw " * 400), Passage("saw")))])
-    assert encoder.truncated == 1
+LONG = " ".join(f"Step {k}: grind the bevel of chisel {k} on the coarse stone." for k in range(60))
+
+
+def test_a_long_passage_is_the_mean_of_its_windows_by_their_tokens(encoder: MiniEncoder) -> None:
+    towers = Towers(encoder._config, threads=1)
+    windows = towers.limit.windows(LONG)
+    vectors = towers.vectors(windows)
+    tokens = np.array([towers.limit.count(window) + 2 for window in windows])  # with both ends
+    mean = (vectors * tokens[:, None]).sum(0)
+    assert len(windows) == 5
+    assert max(tokens) <= 256
+    assert towers.vectors([LONG])[0] == pytest.approx(mean / np.linalg.norm(mean), abs=1e-6)
+    assert (towers.windows, towers.truncated) == (5, 0)
+
+
+def test_texts_that_fit_keep_their_vectors_beside_longer_ones(encoder: MiniEncoder) -> None:
+    towers = Towers(encoder._config, threads=1)
+    short = ["saw", "File every second tooth.", "a"]
+    alone = towers.vectors(short)
+    assert towers.windows == 0
+    assert towers.vectors(["saw", LONG, *short[1:]])[[0, 2, 3]] == pytest.approx(alone, abs=1e-6)
+
+
+def test_the_end_of_a_long_passage_is_found(encoder: MiniEncoder, units: list[Unit]) -> None:
+    end = "Boil the cabbage with salt for an hour. Serve the soup with bread." * 6
+    asked = encoder.encode_query(Query.of("cooking vegetables")).fields["text"][0, 0]
+    long, other = (
+        replace(units[1], passages=(Passage(text),)) for text in (f"{LONG} {end}", f"{LONG} {LONG[:400]}")
+    )
+    found, without = encoder.encode_units([long, other])
+    assert len(found.fields["text"]) == 1
+    assert found.fields["text"][0, 0] @ asked > without.fields["text"][0, 0] @ asked + 0.05
+
+
+def test_a_long_question_is_asked_whole(encoder: MiniEncoder) -> None:
+    before = encoder.windows, encoder.truncated
+    short, long = (encoder.encode_query(Query.of(text)) for text in (LONG[:400], f"{LONG} cabbage soup"))
+    assert long.fields["text"].shape == short.fields["text"].shape == (1, 1, 384)
+    assert (encoder.windows, encoder.truncated) == (before[0] + 5, before[1])
 
 
 def test_the_fingerprint_follows_the_heads_and_not_the_mixture(encoder: MiniEncoder, tmp_path: Path) -> None:
@@ -233,6 +291,26 @@ def test_the_cell_asks_with_words_picture_or_both(
     two = joined.encode_query(Query(("saw",), (str(image), str(tmp_path / "2.png"))))
     assert two.fields["ret"].shape == (2, 3, 8)
     assert two.weights["ret"].tolist() == [0.5, 0.5]
+
+
+def test_the_cell_reads_words_that_are_too_long_in_windows(joined: MiniEncoder, units: list[Unit]) -> None:
+    passages = (Passage(LONG), Passage("saw"))
+    with_figures, without = joined.encode_units(
+        [replace(units[0], passages=passages), replace(units[1], passages=passages)]
+    )
+    assert len(with_figures.fields["ret"]) == 2 + 4  # two figures with the first window, then the others
+    assert len(without.fields["ret"]) == 5 + 1
+    asked = joined.encode_query(Query.of(LONG))
+    assert asked.fields["ret"].shape[0] == 5
+    assert asked.weights["ret"].sum() == pytest.approx(1)
+    assert joined.truncated == 0
+
+
+def test_the_cell_reads_nothing_of_a_unit_without_words_or_pictures(
+    joined: MiniEncoder, tmp_path: Path
+) -> None:
+    (vectors,) = joined.encode_units([Unit("a:0", "a", 0, "", figures=(gone(tmp_path),))])
+    assert vectors.fields["ret"].shape == (0, 3, 8)
 
 
 def test_two_batches_at_a_time_give_the_vectors_of_one(encoder: MiniEncoder, units: list[Unit]) -> None:

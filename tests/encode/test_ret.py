@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import socket
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import huggingface_hub
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tests.helpers.tiny_ret import save_tiny_checkpoint, tiny_model, tiny_processor
+from tests.helpers.ret_models import ret2
+from tests.helpers.tiny_ret import WORDS, save_tiny_checkpoint, tiny_model, tiny_processor
 
-from plait.encode.ret import FIELD, Item, RetEncoder, unit_items
+from plait.encode.ret import FIELD, RetEncoder
 from plait.errors import ModelError, QueryError, ReadError
-from plait.schema import Box, Passage, Picture, Query, Segment, Unit
+from plait.schema import Passage, Picture, Query, Segment, Unit
 from plait.scoring.vectors import VectorField
 
 COLOURS = ("red", "blue", "green")
@@ -78,32 +82,96 @@ def test_batched_units_equal_units_one_by_one(encoder, pictures):
         np.testing.assert_allclose(alone.fields[FIELD], found.fields[FIELD], atol=1e-6)
 
 
-def test_a_figures_words_are_its_caption_and_the_nearest_passage():
-    def at(top):
-        return Box(0.1, top, 0.9, top + 0.1)
+def test_a_unit_is_the_models_own_vectors_of_its_items(encoder, pictures):
+    """The items are written out by hand; "Title" is the heading of all."""
+    model, processor = tiny_model(), tiny_processor()
+    given = unit(texts=["a red square", "turn left"], figures=[figure(pictures["red"], caption="the red")])
+    items = [("Title\nthe red\na red square", Image.open(pictures["red"])), ("Title\nturn left", None)]
+    found = encoder.encode_units([given])[0].fields[FIELD]
+    for vectors, (text, image) in zip(found, items, strict=True):
+        with torch.inference_mode():
+            expected = model.encode_documents(**processor([text], [image])).numpy()
+        np.testing.assert_allclose(vectors[None], expected, atol=1e-6)
 
-    passages = (
-        Passage("first", page=1, box=at(0.1)),
-        Passage("second", page=1, box=at(0.6)),
-        Passage("third", page=2, box=at(0.5)),
-    )
-    figures = (
-        figure("a.png", page=1, box=at(0.5), caption="Caption", text="alternative"),
-        figure("b.png", page=1, box=at(0.0), text="alternative"),
-        figure("c.png", page=2, box=at(0.0)),
-    )
-    given = Unit("d:0", "d", 0, "Title", passages=passages, figures=figures)
-    assert unit_items(given) == [
-        Item("Caption second", "a.png"),
-        Item("alternative first", "b.png"),
-        Item("third", "c.png"),
+
+def test_a_long_passage_is_encoded_in_windows_that_hold_all_of_it(checkpoint):
+    encoder = RetEncoder.load(str(checkpoint))
+    words = [str(k) for k in range(20)]
+    long, short = unit(texts=[" ".join(words)]), unit(1, texts=["a red square"])
+    found = encoder.encode_units([long, short])
+    windows = [" ".join(words[start : start + 9]) for start in (0, 7, 14)]  # 9 beside the title, 2 shared
+    expected = encoder.encode_units([unit(texts=windows)])[0].fields[FIELD]
+    np.testing.assert_allclose(found[0].fields[FIELD], expected, atol=1e-6)
+    assert len(found[1].fields[FIELD]) == 1
+    assert (encoder.windows, encoder.truncated) == (3, 0)
+
+
+def test_a_long_query_is_asked_in_windows_that_weigh_as_one(encoder, pictures):
+    words = [WORDS[k % len(WORDS)] for k in range(16)]
+    images = (pictures["red"], pictures["blue"])
+    found = encoder.encode_query(Query((" ".join(words),), images, image_weights=(3.0, 1.0)))
+    parts = [
+        Query((" ".join(words[:10]),), images[:1]),
+        Query(images=images[1:]),
+        Query((" ".join(words[8:]),)),
+    ]
+    expected = np.concatenate([encoder.encode_query(part).fields[FIELD] for part in parts])
+    np.testing.assert_allclose(found.fields[FIELD], expected, atol=1e-6)
+    np.testing.assert_allclose(found.weights[FIELD], [0.75 * 10 / 18, 0.25, 0.75 * 8 / 18], rtol=1e-6)
+
+
+def test_a_text_that_is_cut_all_the_same_is_counted():
+    processor = tiny_processor()
+    encoder = RetEncoder(tiny_model(), processor, name="tiny", fingerprint="1")
+    encoder.encode_units([unit(texts=["red " * 40])])
+    assert encoder.truncated == 0
+    processor(["red " * 40, "red"])
+    assert encoder.truncated == 1
+
+
+def test_a_tower_runs_only_for_items_of_its_kind(pictures):
+    """Text, picture and both are never encoded in one batch, nor more than a batch at once."""
+    model, calls = tiny_model(), []
+    encoder = RetEncoder(model, tiny_processor(), name="tiny", fingerprint="1", threads=1, batch_size=4)
+    for name, part in (("text", model.towers.text), ("vision", model.towers.vision)):
+        part.register_forward_hook(lambda *_, name=name: calls.append(name))
+    model.document_head.register_forward_hook(lambda _, args, __: calls.append(args[0]))
+    untitled = [replace(one, title="") for one in units(pictures)] * 2
+    encoder.encode_units(untitled)
+    assert sorted(calls_of_a_batch(calls)) == [
+        ("text", 4),
+        ("text", 4),
+        ("text vision", 4),
+        ("vision", 2),
     ]
 
 
-def test_without_pages_the_passage_at_the_figures_anchor_is_nearest():
-    passages = (Passage("one", anchor="one"), Passage("two", anchor="two"))
-    given = Unit("d:0", "d", 0, "Title", passages=passages, figures=(figure("a.png", anchor="two"),))
-    assert unit_items(given) == [Item("two", "a.png"), Item("one", None)]
+def calls_of_a_batch(calls):
+    """Return, for each call of the head, the towers that ran before it and its batch size."""
+    towers = []
+    for call in calls:
+        if isinstance(call, str):
+            towers.append(call)
+        else:
+            yield " ".join(towers), call
+            towers = []
+
+
+def test_several_batches_at_a_time_give_the_vectors_of_one(encoder, checkpoint, pictures):
+    side_by_side = RetEncoder.load(str(checkpoint), threads=3, batch_size=1)
+    given = units(pictures) * 3
+    for one, other in zip(encoder.encode_units(given), side_by_side.encode_units(given), strict=True):
+        np.testing.assert_allclose(other.fields[FIELD], one.fields[FIELD], atol=1e-6)
+
+
+def test_several_threads_may_ask_one_encoder(encoder):
+    """A tokenizer's settings change between counting and cutting, which two threads must not do at once."""
+    queries = [Query((" ".join(WORDS[: k % 13 + 1] * 2),)) for k in range(60)]
+    expected = [encoder.encode_query(query).fields[FIELD] for query in queries]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(encoder.encode_query, queries))
+    for one, other in zip(expected, found, strict=True):
+        np.testing.assert_allclose(other.fields[FIELD], one, atol=1e-6)
 
 
 def test_text_image_and_both_are_the_models_own_vectors(encoder, pictures):
@@ -162,6 +230,31 @@ def test_a_pooled_model_gives_one_vector_an_item(tmp_path):
     assert encoder.encode_units([unit(texts=["red", "blue"])])[0].fields[FIELD].shape == (2, 1, 8)
 
 
+def test_ret_2_gives_one_vector_an_item_too(tmp_path, pictures):
+    model, processor = ret2(), tiny_processor()
+    model.save_pretrained(tmp_path)
+    processor.save_pretrained(tmp_path)
+    encoder = RetEncoder.load(str(tmp_path))
+    assert encoder.fields == (VectorField("ret", 8, 1, "unit", "joint"),)
+    found = encoder.encode_query(Query(("a red square",), (pictures["red"],))).fields[FIELD]
+    with torch.inference_mode():
+        expected = model.encode_queries(**processor(["a red square"], [Image.open(pictures["red"])])).numpy()
+    np.testing.assert_allclose(found[0], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(("stored", "windows"), [(6, 4), (12, 0), (10**9, 0)])
+def test_texts_are_cut_at_the_shorter_limit_of_tokenizer_and_backbone(tmp_path, stored, windows):
+    """Both mark the ends by two tokens: six leave four, one of which is the title."""
+    save_tiny_checkpoint(tmp_path)
+    for file in (tmp_path / "tokenizer_config.json", tmp_path / "ret_processor.json"):
+        values = json.loads(file.read_text())
+        name = "max_tokens" if "max_tokens" in values else "model_max_length"
+        file.write_text(json.dumps(values | {name: stored}))
+    encoder = RetEncoder.load(str(tmp_path))
+    encoder.encode_units([unit(texts=["a red square a red square a red square"])])
+    assert (encoder.windows, encoder.truncated) == (windows, 0)
+
+
 def test_the_fingerprint_follows_weights_configuration_and_tokenizer(tmp_path, encoder):
     same, other, edited = (tmp_path / name for name in ("same", "other", "edited"))
     assert RetEncoder.load(str(save_tiny_checkpoint(same))).fingerprint == encoder.fingerprint
@@ -186,8 +279,12 @@ def test_bad_images_are_a_query_error_and_lost_figures_a_read_error(encoder, tmp
 
 def test_the_thread_setting_is_put_back(checkpoint):
     before = torch.get_num_threads()
-    RetEncoder.load(str(checkpoint), threads=before + 1).encode_query(Query(texts=("red",)))
-    assert torch.get_num_threads() == before
+    torch.set_num_threads(2)
+    try:
+        RetEncoder.load(str(checkpoint)).encode_query(Query(texts=("red",)))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_loading_prints_nothing(checkpoint, capfd, caplog):
@@ -205,7 +302,7 @@ def test_an_unknown_name_is_one_clear_error_and_no_network(tmp_path, monkeypatch
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
     for name in ("someone/some-model", "not a/possible name", "/no/such/folder"):
         with pytest.raises(
-            ModelError, match=f"^no model '{name}': it is neither a folder here nor in"
+            ModelError, match=f"^no model '{name}': it is neither a folder here,? nor"
         ) as error:
             RetEncoder.load(name)
         assert len(str(error.value).splitlines()) == 1
@@ -213,14 +310,24 @@ def test_an_unknown_name_is_one_clear_error_and_no_network(tmp_path, monkeypatch
 
 
 def test_folders_that_hold_no_ret_checkpoint_are_refused(tmp_path):
-    with pytest.raises(ModelError, match=r"holds no readable config\.json"):
-        RetEncoder.load(str(tmp_path))
-    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
-    with pytest.raises(ModelError, match="holds a 'bert' model, expected ReT"):
+    with pytest.raises(ModelError, match="holds no model"):
         RetEncoder.load(str(tmp_path))
     tiny_model().save_pretrained(tmp_path)
     with pytest.raises(ModelError, match="holds no tokenizer"):
         RetEncoder.load(str(tmp_path))
-    (tmp_path / "model.safetensors").write_bytes(b"")
-    with pytest.raises(ModelError, match="cannot be loaded"):
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    with pytest.raises(ModelError, match="holds a 'bert' model, expected ReT"):
+        RetEncoder.load(str(tmp_path))
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(ModelError, match=r"holds no readable config\.json"):
+        RetEncoder.load(str(tmp_path))
+
+
+@pytest.mark.parametrize("width", [32, "wide"])
+def test_weights_that_do_not_fit_their_configuration_are_refused(tmp_path, width):
+    save_tiny_checkpoint(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    config["query_config"]["hidden_size"] = width
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match="holds a ReT checkpoint that cannot be loaded"):
         RetEncoder.load(str(tmp_path))

@@ -28,6 +28,8 @@ class TinyEncoder:
     fingerprint: str = "tiny-1"
     fields: tuple[VectorField, ...] = (TEXT, IMAGE, IMAGE_TOKENS)
     mixture: MixtureParameters | None = None
+    windows: int = 0
+    truncated: int = 0
 
     def encode_units(self, units: Sequence[Unit]) -> list[UnitVectors]:
         return [

@@ -60,7 +60,7 @@ def tiny_model(*, seed: int = 0, pooled: bool = False) -> RetForRetrieval:
         num_queries=3,
         num_attention_heads=2,
         late_proj_output_size=8,
-        use_pooler_features=pooled,
+        output="pooled" if pooled else "tokens",
     )
     return RetForRetrieval(RetRetrievalConfig(query_config=side, late_interaction=not pooled)).eval()
 

@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -23,11 +23,13 @@ from plait.errors import (
     LibraryLockedError,
     MissingPathError,
     NoLibraryError,
+    ReadError,
 )
 from plait.library.folder import LibraryFolder
 from plait.library.gather import gather
 from plait.library.reports import Progress
-from plait.schema import Filter
+from plait.schema import Filter, Unit
+from plait.scoring.vectors import UnitVectors
 
 
 def page(folder: Path, name: str, *, title: str, text: str, color: str | None = None) -> Path:
@@ -175,6 +177,35 @@ def test_a_file_that_turns_bad_leaves_its_last_good_version(library: Library, ma
     (manual / "boiler.html").write_bytes(b"")
     assert len(library.add([manual]).failed) == 1
     assert sources(library, Query.of("citric acid"))[0] == "boiler.html"
+
+
+class FiveWordEncoder(TinyEncoder):
+    """Reads five words at once and eight of a text, in two windows; the rest is cut. Refuses "poison"."""
+
+    def encode_units(self, units: Sequence[Unit]) -> list[UnitVectors]:
+        counts = [len(passage.text.split()) for unit in units for passage in unit.passages]
+        object.__setattr__(self, "windows", self.windows + 2 * sum(count > 5 for count in counts))
+        object.__setattr__(self, "truncated", self.truncated + sum(count > 8 for count in counts))
+        if any("poison" in passage.text for unit in units for passage in unit.passages):
+            raise ReadError("a figure", "cannot be opened", "remove it")
+        return super().encode_units(units)
+
+
+def test_windows_and_cut_texts_are_counted_of_what_was_stored(tmp_path: Path) -> None:
+    for name, text in (
+        ("short", "no more than five words"),
+        ("long", "these are six words at least"),
+        ("cut", "these are nine words so that one is cut"),
+        ("bad", "this poison is nine words long and is refused"),
+    ):
+        (tmp_path / f"{name}.txt").write_text(text)
+    with Library(tmp_path, encoder=FiveWordEncoder()) as library:
+        report = library.add([tmp_path])
+        assert (report.added, len(report.failed)) == (3, 1)
+        assert (report.windows, report.truncated) == (4, 1)
+        again = library.add([tmp_path / "cut.txt"], force=True)
+        assert (again.windows, again.truncated) == (2, 1)
+        assert again.to_dict()["truncated"] == 1
 
 
 def test_a_missing_path_stops_before_anything_is_done(manual: Path) -> None:

@@ -107,6 +107,13 @@ def _print_report(report: AddReport) -> None:
     print(", ".join(part for part in parts if part))
     if handled:
         print(f"{report.units:,} units, {report.figures:,} figures in {report.seconds:.1f} s{rate}")
+    if report.windows:
+        print(f"{report.windows:,} windows made of passages longer than the model reads at once")
+    if report.truncated:
+        warn(
+            f"{report.truncated:,} texts were longer than the model reads and were cut: what their ends say "
+            "is found by its words only"
+        )
     for warning in report.warnings[:_SHOWN_WARNINGS]:
         warn(warning)
     if len(report.warnings) > _SHOWN_WARNINGS:

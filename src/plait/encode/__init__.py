@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from plait.encode.base import Encoder
 
 __all__ = ["Encoder", "load_encoder"]
 
+_SHIPPED = "plait-mini"
 
-def load_encoder(name: str = "plait-mini", *, threads: int = 0, max_pixels: int = 50_000_000) -> Encoder:
-    """Return the encoder of that name.
+
+def load_encoder(name: str = _SHIPPED, *, threads: int = 0, max_pixels: int = 50_000_000) -> Encoder:
+    """Return the encoder of that name; nothing is fetched.
 
     Args:
-        name: "plait-mini", or the folder of a ReT checkpoint.
+        name: "plait-mini"; or where a model lies: a folder, an installed package, or a hub name that was
+            downloaded. It may be a ReT or ReT-2 checkpoint, a SentenceTransformer or a MultiVectorEncoder of
+            sentence-transformers, or a folder of plait-mini's form.
         threads: torch threads; 0 leaves torch's own choice.
         max_pixels: larger pictures are refused before they are decoded.
 
     Raises:
-        ModelError: there is no such model, or it cannot be loaded.
+        ModelError: there is no such model, it is of another kind, or it cannot be loaded.
+        MissingExtraError: it needs a package that is not installed.
     """
-    if name == "plait-mini" or (Path(name) / "plait_mini.json").is_file():
-        from plait.encode.mini import MiniEncoder
+    from plait.encode.mini import MiniEncoder
 
+    if name == _SHIPPED:
         return MiniEncoder.load(name, threads=threads, max_pixels=max_pixels)
-    from plait.encode.ret import RetEncoder
+    from plait.encode.checkpoint import kind_of
+    from plait.model import hub
 
-    return RetEncoder.load(name, threads=threads, max_pixels=max_pixels)
+    folder = hub.resolve(name)
+    kind = kind_of(folder)
+    if kind == "plait-mini":
+        return MiniEncoder.load(str(folder), threads=threads, max_pixels=max_pixels)
+    if kind == "ReT":
+        from plait.encode.ret import RetEncoder
+
+        return RetEncoder.load(name, threads=threads, max_pixels=max_pixels)
+    from plait.encode.sentence_transformers import SentenceTransformerEncoder
+
+    return SentenceTransformerEncoder.load(name, threads=threads, max_pixels=max_pixels)

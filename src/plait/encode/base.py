@@ -18,6 +18,9 @@ class Encoder(Protocol):
         fingerprint: changes whenever the vectors would; a library refuses another one.
         fields: the vector fields it fills.
         mixture: how its lanes and BM25 are best combined; None when that was never fitted.
+        windows: windows so far that texts longer than the model reads were cut into, for units.
+        truncated: texts so far that were cut in spite of windows, so that words were not encoded; 0
+            unless a tokenizer makes more tokens of a window than it made of the same words before.
     """
 
     @property
@@ -28,6 +31,10 @@ class Encoder(Protocol):
     def fields(self) -> tuple[VectorField, ...]: ...
     @property
     def mixture(self) -> MixtureParameters | None: ...
+    @property
+    def windows(self) -> int: ...
+    @property
+    def truncated(self) -> int: ...
 
     def encode_units(self, units: Sequence[Unit]) -> list[UnitVectors]:
         """Return the vectors of each unit, in order; pictures are opened from their paths."""

@@ -14,8 +14,10 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from plait.encode.items import heading_of, query_parts, shares, texts_of
 from plait.encode.mini_towers import Towers
 from plait.encode.pictures import open_picture
+from plait.encode.windows import TextLimit
 from plait.errors import ModelError, QueryError
 from plait.model.mini.configuration_mini import JointHeadConfig, MiniConfig
 from plait.model.mini.joint_mini import JointHead
@@ -74,8 +76,13 @@ class MiniEncoder:
         return self._name
 
     @property
+    def windows(self) -> int:
+        """Windows so far that texts longer than the text tower reads were cut into, of queries too."""
+        return self._towers.windows
+
+    @property
     def truncated(self) -> int:
-        """Texts so far that were longer than the text tower reads."""
+        """Texts so far that were cut in spite of windows."""
         return self._towers.truncated
 
     @cached_property
@@ -110,29 +117,29 @@ class MiniEncoder:
         """Return the vectors of each unit, in order.
 
         One item a passage and one a figure; a unit without passages has one text item, its captions. A
-        figure whose file cannot be opened gets none, and a warning is logged.
+        figure whose file cannot be opened is logged; where its unit has others, `_stand_in` keeps its
+        place, so that item k is figure k.
         """
         if not units:
             return []
-        paths = [{f.picture.sha256: f.picture.path for f in unit.figures if f.picture} for unit in units]
-        known = self._encode_files({name: path for of_unit in paths for name, path in of_unit.items()})
-        figures = [
-            [known[f.picture.sha256] for f in unit.figures if f.picture and f.picture.sha256 in known]
-            for unit in units
-        ]
+        pictures = [[figure.picture for figure in unit.figures] for unit in units]
+        paths = {p.sha256: p.path for of_unit in pictures for p in of_unit if p is not None}
+        known = self._encode_files(paths)
+        figures = [[known.get(p.sha256) if p else None for p in of_unit] for of_unit in pictures]
         found = [
             {"text": texts, **self._stacked(of_unit)}
             for texts, of_unit in zip(self._encode_passages(units), figures, strict=True)
         ]
         if self._config.joint is not None:
             for fields, unit, of_unit in zip(found, units, figures, strict=True):
-                fields["ret"] = self._encode_joint(_pairs(unit, [cells for _, _, cells in of_unit]))
+                cells = [seen[2] for seen in of_unit if seen is not None]
+                fields["ret"] = self._encode_joint(_pairs(unit, cells, self._towers.limit))
         return [UnitVectors(fields) for fields in found]
 
     def encode_query(self, query: Query) -> QueryVectors:
         """Return the vectors of a query: one part a text in "text", one a picture in the image fields.
 
-        In "ret", all texts and the first picture are one part, every further picture is another.
+        In "ret", the parts are those of `query_parts`.
 
         Raises:
             QueryError: an image that is missing, is not an image, or holds too many pixels.
@@ -143,16 +150,15 @@ class MiniEncoder:
         cells = self._towers.cells([self._towers.squeezed(picture) for picture in opened]) if opened else None
         if query.texts:
             fields["text"] = self._towers.vectors(query.texts)[:, None]
-            weights["text"] = _shares(query.text_weights)
+            weights["text"] = shares(query.text_weights)
         if cells is not None:
             pooled, tokens = self._read(cells)
             fields |= {"image": pooled[:, None], "image_tokens": tokens}
-            weights |= dict.fromkeys(("image", "image_tokens"), _shares(query.image_weights))
+            weights |= dict.fromkeys(("image", "image_tokens"), shares(query.image_weights))
         if self._config.joint is not None:
-            shown = [None] if cells is None else list(cells)
-            texts = [" ".join(query.texts), *[""] * (len(shown) - 1)]
-            fields["ret"] = self._encode_joint(list(zip(texts, shown, strict=True)))
-            weights["ret"] = _shares(query.image_weights or (1.0,))
+            shown = [] if cells is None else list(cells)
+            parts, weights["ret"] = query_parts(query, shown, self._towers.limit)
+            fields["ret"] = self._encode_joint(parts)
         return QueryVectors(fields, weights)
 
     # --- text ---
@@ -178,7 +184,7 @@ class MiniEncoder:
         batches = [missing[at : at + _PICTURE_BATCH] for at in range(0, len(missing), _PICTURE_BATCH)]
         if batches:
             self._towers.warm()
-        for seen in self._towers.each(self._encode_batch, batches):
+        for seen in self._towers.batches.each(self._encode_batch, batches):
             known |= seen
         self._remember(known)
         return known
@@ -216,16 +222,18 @@ class MiniEncoder:
             tokens, pooled = self._heads(cells)
         return pooled.numpy(), tokens.numpy()
 
-    def _stacked(self, figures: Sequence[Seen]) -> dict[str, Vectors]:
+    def _stacked(self, figures: Sequence[Seen | None]) -> dict[str, Vectors]:
         heads = self._config.heads
-        if not figures:
+        opened = [seen for seen in figures if seen is not None]
+        if not opened:
             return {
                 "image": np.zeros((0, 1, heads.pooled_width), np.float32),
                 "image_tokens": np.zeros((0, heads.grid**2, heads.token_width), np.float32),
             }
+        kept = [seen or _stand_in(opened) for seen in figures]
         return {
-            "image": np.stack([pooled for pooled, _, _ in figures])[:, None],
-            "image_tokens": np.stack([tokens for _, tokens, _ in figures]),
+            "image": np.stack([pooled for pooled, _, _ in kept])[:, None],
+            "image_tokens": np.stack([tokens for _, tokens, _ in kept]),
         }
 
     # --- the recurrent cell ---
@@ -275,23 +283,27 @@ class MiniEncoder:
         return head.eval().requires_grad_(False)
 
 
-def heading_of(unit: Unit) -> str:
-    """Return the title and headings a unit stands under, outermost first."""
-    return " > ".join(dict.fromkeys(part for part in (unit.title, *unit.section) if part))
+def _stand_in(opened: Sequence[Seen]) -> Seen:
+    """Return vectors for a figure that could not be opened, never nearer to a query than all the others.
+
+    A mean's product with a query is the mean of the products, so it is at most the best of them. Zeros
+    would beat every figure that a query is far from.
+    """
+    pooled: Vectors = np.stack([vector for vector, _, _ in opened]).mean(0)
+    _, tokens, _ = opened[0]
+    return pooled, np.broadcast_to(tokens.mean(0), tokens.shape), None
 
 
-def texts_of(unit: Unit) -> list[str]:
-    """Return what is read of a unit besides its headings: its passages, or else its captions together."""
-    if unit.passages:
-        return [passage.text for passage in unit.passages]
-    captions = (words for figure in unit.figures for words in (figure.caption, figure.text) if words)
-    return ["\n".join(dict.fromkeys(captions))]
+def _pairs(unit: Unit, figures: Sequence[Tensor | None], limit: TextLimit) -> list[tuple[str, Tensor | None]]:
+    """Return what the cell reads of a unit: each figure with the first words, or else each passage.
 
-
-def _pairs(unit: Unit, figures: Sequence[Tensor | None]) -> list[tuple[str, Tensor | None]]:
-    """Return what the cell reads of a unit: each figure with the first words, or else each passage."""
-    texts = [f"{heading_of(unit)}\n{text}" for text in texts_of(unit)]
-    return [(texts[0], cells) for cells in figures] or [(text, None) for text in texts]
+    Further windows of words that are too long are read without a figure.
+    """
+    windows = [limit.windows(f"{heading_of(unit)}\n{text}") for text in texts_of(unit)]
+    if not figures:
+        return [(window, None) for of_text in windows for window in of_text]
+    first, *others = windows[0] or [""]
+    return [*((first, cells) for cells in figures), *((window, None) for window in others)]
 
 
 def _ends(path: Path, count: int = 1 << 20) -> bytes:
@@ -302,9 +314,3 @@ def _ends(path: Path, count: int = 1 << 20) -> bytes:
         last = stream.read(count)
         stream.seek(0)
         return size.to_bytes(8, "little") + stream.read(count) + last
-
-
-def _shares(weights: Sequence[float]) -> Vectors:
-    values = np.asarray(weights, np.float32)
-    shares: Vectors = values / values.sum()
-    return shares

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
 from PIL import Image as PillowImage
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 from torch import Tensor
 
-from plait.encode.threads import torch_threads
+from plait.encode.merging import weighted_mean
+from plait.encode.threads import SideBySide, torch_threads
+from plait.encode.windows import TextLimit
 from plait.errors import ModelError
 from plait.model.mini.configuration_mini import MiniConfig
 from plait.model.mini.lite0 import EfficientNetLite0, load_lite0
 from plait.model.mini.minilm import MiniLM, load_minilm
 from plait.model.mini.modeling_mini import cells_of
 from plait.scoring.vectors import Vectors
-
-_A = TypeVar("_A")
-_B = TypeVar("_B")
 
 _BATCH_TOKENS = 512  # with padding; batches that are larger are no faster, and pad more
 
@@ -35,55 +31,45 @@ class Towers:
 
     Args:
         config: which packages, and how they are read.
-        threads: batches that are encoded at a time, each by one torch thread; 0 means one a core.
+        threads: as of `SideBySide`.
 
     Attributes:
-        truncated: texts so far that were longer than the text tower reads.
+        batches: runs work on the towers, a batch at a time a thread.
+        windows: windows so far that texts longer than the text tower reads were cut into.
+        truncated: texts so far that were cut, whole texts by `states` and windows of them by `vectors`.
     """
 
     def __init__(self, config: MiniConfig, *, threads: int = 0) -> None:
+        self.batches = SideBySide(threads)
+        self.windows = 0
         self.truncated = 0
         self._config = config
-        self._threads = threads or len(os.sched_getaffinity(0))
-
-    def each(self, work: Callable[[_A], _B], batches: Sequence[_A]) -> list[_B]:
-        """Return what some work on the towers makes of each batch, in order, several at a time.
-
-        Whole batches run side by side instead of torch splitting every product over the cores: its
-        threads wait for each other thousands of times a second, and where another process (a reader)
-        wants a core too, that made two threads three times slower than one.
-        """
-        if len(batches) < 2 or self._threads == 1:
-            return [work(batch) for batch in batches]
-        return list(self._pool.map(work, batches))
-
-    @cached_property
-    def _pool(self) -> ThreadPoolExecutor:
-        # The same threads for good: each new one would get a heap of its own, and memory would grow.
-        return ThreadPoolExecutor(self._threads, thread_name_prefix="plait-encode")
 
     def warm(self) -> None:
         """Read the vision tower now, before several threads ask for it."""
         _ = self._vision
 
     def vectors(self, texts: Sequence[str]) -> Vectors:
-        """Return (texts, d), unit length; each distinct text is encoded once, the short ones together."""
+        """Return (texts, d), unit length; each distinct text is encoded once, the short ones together.
+
+        A text longer than the tower reads is encoded in windows; its vector is their mean, weighted by
+        their tokens.
+        """
         distinct = list(dict.fromkeys(texts))
-        encoded = np.empty((len(distinct), self._config.text.width), np.float32)
-        ids = self._ids(distinct)
-        # Longest first: shorter batches then fit where longer ones were, and the heap does not creep up.
-        batches = _batches([len(row) for row in ids])
-        if batches:
-            _ = self._text  # read once, before several threads ask for it
-        found = self.each(lambda rows: self._mean_pooled([ids[row] for row in rows]), batches)
-        for rows, vectors in zip(batches, found, strict=True):
-            encoded[rows] = vectors
+        encodings = self._encodings(distinct)
+        windows = [self._windows_of(*pair) for pair in zip(distinct, encodings, strict=True)]
+        ids = [encoding.ids for of_text in windows for encoding in of_text]
+        encoded = self._encoded(ids)
+        if len(ids) > len(distinct):
+            encoded = _merged(encoded, [[len(e.ids) for e in of_text] for of_text in windows])
         where = {text: row for row, text in enumerate(distinct)}
         return encoded[[where[text] for text in texts]]
 
     def states(self, texts: Sequence[str]) -> tuple[list[Tensor], Tensor]:
         """Return the text tower's states after each layer, (B, n, d) each, and (B, n) True at words."""
-        return self._states(self._ids(texts))
+        encodings = self._encodings(texts)
+        self.truncated += sum(bool(encoding.overflowing) for encoding in encodings)
+        return self._states([encoding.ids for encoding in encodings])
 
     def squeezed(self, picture: PillowImage.Image) -> Tensor:
         """Return (side, side, 3) bytes: the whole picture, its shape given up for the tower's square."""
@@ -108,12 +94,40 @@ class Towers:
         vision = self._config.vision
         return self._text_folder / "model.safetensors", package_folder(vision.package) / vision.file
 
-    def _ids(self, texts: Sequence[str]) -> list[list[int]]:
-        if not texts:
-            return []
-        encodings = self._tokenizer.encode_batch(list(texts))
-        self.truncated += sum(bool(encoding.overflowing) for encoding in encodings)
-        return [encoding.ids for encoding in encodings]
+    @cached_property
+    def limit(self) -> TextLimit:
+        """How much text the tower reads at once."""
+        return TextLimit(
+            self._offsets, self._config.text.max_tokens - self._tokenizer.num_special_tokens_to_add(False)
+        )
+
+    def _offsets(self, text: str) -> list[tuple[int, int]]:
+        whole = self._tokenizer.encode(text, add_special_tokens=False)
+        return [span for part in (whole, *whole.overflowing) for span in part.offsets]
+
+    def _encodings(self, texts: Sequence[str]) -> list[Encoding]:
+        return self._tokenizer.encode_batch(list(texts)) if texts else []
+
+    def _windows_of(self, text: str, encoding: Encoding) -> list[Encoding]:
+        """Return what is read of a text: its own encoding if nothing is cut off there, else its windows'."""
+        if not encoding.overflowing:
+            return [encoding]
+        windows = self._encodings(self.limit.windows(text))
+        self.windows += len(windows)
+        self.truncated += sum(bool(window.overflowing) for window in windows)
+        return windows
+
+    def _encoded(self, ids: Sequence[list[int]]) -> Vectors:
+        """Return (texts, d), the mean over each text's tokens, unit length."""
+        encoded = np.empty((len(ids), self._config.text.width), np.float32)
+        # Longest first: shorter batches then fit where longer ones were, and the heap does not creep up.
+        batches = _batches([len(row) for row in ids])
+        if batches:
+            _ = self._text  # read once, before several threads ask for it
+        found = self.batches.each(lambda rows: self._mean_pooled([ids[row] for row in rows]), batches)
+        for rows, vectors in zip(batches, found, strict=True):
+            encoded[rows] = vectors
+        return encoded
 
     def _states(self, ids: Sequence[Sequence[int]]) -> tuple[list[Tensor], Tensor]:
         lengths = torch.tensor([len(row) for row in ids])
@@ -147,6 +161,22 @@ class Towers:
     @property
     def _text_folder(self) -> Path:
         return package_folder(self._config.text.package) / self._config.text.folder
+
+
+def _merged(vectors: Vectors, tokens: Sequence[Sequence[int]]) -> Vectors:
+    """Return (texts, d), each the mean of its windows' vectors weighted by their tokens, unit length.
+
+    Args:
+        vectors: (windows, d), those of each text after another.
+        tokens: of each text, those of each window. The vector of a single window stays as it is.
+    """
+    merged = np.empty((len(tokens), vectors.shape[1]), np.float32)
+    start = 0
+    for row, weights in enumerate(tokens):
+        of_text = vectors[start : start + len(weights)]
+        merged[row] = of_text[0] if len(weights) == 1 else weighted_mean(of_text, weights)
+        start += len(weights)
+    return merged
 
 
 def _batches(lengths: Sequence[int]) -> list[list[int]]:

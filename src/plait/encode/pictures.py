@@ -4,27 +4,17 @@ from __future__ import annotations
 
 import io
 import os
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-import numpy as np
 from PIL import Image as PillowImage
-from PIL import ImageOps, UnidentifiedImageError
+from PIL import UnidentifiedImageError
 
-from plait.errors import QueryError
+from plait.errors import InputError, QueryError
+from plait.model.pictures import DAMAGED, as_seen
 from plait.schema import Image
-
-# What Pillow raises, besides OSError, on files that are damaged on purpose or by accident.
-_DAMAGED = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    TypeError,
-    IndexError,
-    KeyError,
-    MemoryError,
-    OverflowError,
-)
 
 
 def open_picture(image: Image, *, max_pixels: int) -> PillowImage.Image:
@@ -40,18 +30,12 @@ def open_picture(image: Image, *, max_pixels: int) -> PillowImage.Image:
         QueryError: missing or unreadable file, not an image, cut off or damaged, or too many pixels.
     """
     name = "the image" if isinstance(image, bytes) else str(image)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow warns of large or odd files; ours are the limits that count
-        picture = _opened(image, name)
-        with picture:
-            _check_size(picture, name, max_pixels)
-            try:
-                picture.load()
-                return _flattened(_upright(picture))
-            except _DAMAGED as error:
-                raise QueryError(
-                    f"{name} is cut off or damaged ({error}): save it again, then retry"
-                ) from error
+    with _quiet(), _opened(image, name) as picture:
+        _check_size(picture, name, max_pixels)
+        try:
+            return as_seen(picture)
+        except InputError as error:
+            raise QueryError(str(error).replace("the image", name, 1)) from error
 
 
 def _opened(image: Image, name: str) -> PillowImage.Image:
@@ -71,7 +55,7 @@ def _opened(image: Image, name: str) -> PillowImage.Image:
         raise QueryError(f"{name} holds too many pixels to open: make it smaller") from error
     except PermissionError as error:
         raise QueryError(f"{name} may not be read: check its permissions") from error
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise QueryError(
             f"{name} is not an image that can be read ({error}): save it again as PNG"
         ) from error
@@ -88,27 +72,29 @@ def _check_size(picture: PillowImage.Image, name: str, max_pixels: int) -> None:
         raise QueryError(f"{name} is {width} x {height}: it holds no pixels")
 
 
-def _upright(picture: PillowImage.Image) -> PillowImage.Image:
-    """Return the picture turned as its EXIF data says; as it is when those cannot be read."""
+_quiet_lock = threading.Lock()
+_quiet_threads = 0
+_shown = warnings.catch_warnings()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Pillow's warnings of large or odd files away meanwhile: ours are the limits that count.
+
+    Python keeps one list of warning filters for all threads, so the first thread in changes it and the
+    last one out restores it; each for itself would leave behind what another had set.
+    """
+    global _quiet_threads, _shown
+    with _quiet_lock:
+        _quiet_threads += 1
+        if _quiet_threads == 1:
+            _shown = warnings.catch_warnings()
+            _shown.__enter__()
+            warnings.simplefilter("ignore")
     try:
-        return ImageOps.exif_transpose(picture)
-    except _DAMAGED:
-        return picture
-
-
-def _flattened(picture: PillowImage.Image) -> PillowImage.Image:
-    """Return RGB, what is transparent shown over white."""
-    if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
-        picture = _eight_bit(picture)
-    if not picture.has_transparency_data:
-        return picture.convert("RGB")
-    page = PillowImage.new("RGBA", picture.size, "white")
-    return PillowImage.alpha_composite(page, picture.convert("RGBA")).convert("RGB")
-
-
-def _eight_bit(picture: PillowImage.Image) -> PillowImage.Image:
-    """Return grey of 16 bits (or real numbers) in 8: Pillow's own way turns all but the darkest white."""
-    values = np.asarray(picture, dtype=np.float32)
-    top = 65535.0 if picture.mode != "F" else 255.0 if values.max() > 1 else 1.0
-    values = values * (255.0 / top)
-    return PillowImage.fromarray(values.clip(0, 255).round().astype(np.uint8))
+        yield
+    finally:
+        with _quiet_lock:
+            _quiet_threads -= 1
+            if not _quiet_threads:
+                _shown.__exit__(None, None, None)

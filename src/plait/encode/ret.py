@@ -4,46 +4,58 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-import transformers
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 from PIL import Image as PillowImage
 from safetensors import SafetensorError
+from torch import Tensor
 
+from plait.encode.items import query_parts, unit_items
 from plait.encode.pictures import open_picture
-from plait.encode.threads import torch_threads
+from plait.encode.quiet import no_progress_bars
+from plait.encode.threads import SideBySide
+from plait.encode.windows import TextLimit
 from plait.errors import ModelError, QueryError, ReadError
+from plait.model import backbones, hub
 from plait.model.ret.modeling_ret import RetForRetrieval
 from plait.model.ret.processing_ret import RetProcessor
-from plait.schema import Passage, Query, Segment, Unit
+from plait.model.ret2.modeling_ret2 import Ret2ForRetrieval
+from plait.schema import Image, Query, Unit
 from plait.scoring.vectors import QueryVectors, UnitVectors, VectorField, Vectors
 
 FIELD = "ret"
-_MODEL_TYPES = ("plait-ret-retrieval", "retriever")  # ours, and the official release's
-_FORMAT = "ret-1"  # raise when this file changes what is encoded
+_MODELS: dict[str, type[RetForRetrieval]] = {
+    "plait-ret-retrieval": RetForRetrieval,
+    "plait-ret2-retrieval": Ret2ForRetrieval,
+    "retriever": RetForRetrieval,  # the official release's
+}
+# What transformers raises on configurations and weights that do not fit.
+_DAMAGED = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError)
+_FORMAT = "ret encoder, version 2"  # raise when what is encoded changes, here or in items.py
+
+_Part = tuple[str, Image | None]  # what is encoded together: words ("" for none), and a picture
+_Encode = Callable[..., Tensor]  # one side of the model
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """What is encoded together: words ("" for none) and the path of a picture (None for none)."""
+class _Batch:
+    """Parts of one kind: their rows among all, their words as the model reads them, their pictures."""
 
-    text: str
-    picture: str | None
+    rows: list[int]
+    words: dict[str, Tensor]
+    pictures: list[Image]
 
 
 class RetEncoder:
-    """Implements `encode.base.Encoder` with ReT; use `RetEncoder.load`.
+    """Implements `encode.base.Encoder` with ReT and ReT-2; use `RetEncoder.load`.
 
-    A unit gives one item a figure, together with the passage nearest to it, and one item for each
-    passage that is nearest to none. A query gives one part: all its texts and its first image; every
-    further image is a further part.
+    What a unit and a query give to encode, `unit_items` and `query_parts` say: figures with their words,
+    passages that no figure took, and further windows of texts longer than the text backbone reads.
     """
 
     def __init__(
@@ -61,9 +73,13 @@ class RetEncoder:
         self._processor = processor
         self._name = name
         self._fingerprint = fingerprint
-        self._threads = threads
         self._max_pixels = max_pixels
         self._batch_size = batch_size
+        self._side_by_side = SideBySide(threads)
+        self._tokenizing = threading.Lock()  # a call may change the tokenizer's settings
+        special = processor.tokenizer.num_special_tokens_to_add(pair=False)
+        self._limit = TextLimit(self._offsets, processor.max_tokens - special)
+        self._windows = 0
 
     @classmethod
     def load(
@@ -72,24 +88,23 @@ class RetEncoder:
         """Return the encoder of a ReT checkpoint; never reaches for the network.
 
         Args:
-            name: a folder that holds a checkpoint (ours or the official release's) with its tokenizer
-                and image processor; or the hub name of one that was downloaded before.
-            threads: torch threads while encoding; 0 leaves torch's own choice.
+            name: what `hub.resolve` finds: a checkpoint (ours or the official release's) with its
+                tokenizer and image processor.
+            threads: batches encoded at a time, each by one torch thread; 0 means one a core.
             max_pixels: larger pictures are refused before they are decoded.
             batch_size: items encoded at once.
 
         Raises:
             ModelError: no such checkpoint, or one that cannot be loaded.
         """
-        folder = _folder(name)
-        _check_type(folder)
-        with _quiet():
+        folder = hub.resolve(name)
+        model_class = _model_class(folder)
+        with no_progress_bars():
             try:
-                model = RetForRetrieval.from_pretrained(folder, dtype=torch.float32)
-            except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+                model = model_class.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+            except _DAMAGED as error:
                 raise ModelError(f"{folder} holds a ReT checkpoint that cannot be loaded: {error}") from error
-            limit = model.config.query_config.text_config.max_position_embeddings
-            processor = RetProcessor.from_pretrained(folder, max_tokens=limit)
+            processor = _processor(folder, model)
         return cls(
             model,
             processor,
@@ -114,7 +129,7 @@ class RetEncoder:
     def fields(self) -> tuple[VectorField, ...]:
         """One field, which both sides of a query ask together."""
         side = self._model.config.document_config
-        tokens = 1 if side.use_pooler_features else side.num_queries
+        tokens = side.num_queries if self._model.config.late_interaction else 1
         return (VectorField(FIELD, side.late_proj_output_size, tokens, items="unit", asks="joint"),)
 
     @property
@@ -122,14 +137,27 @@ class RetEncoder:
         """No mixture was fitted for this encoder."""
         return None
 
+    @property
+    def windows(self) -> int:
+        """Windows so far that the long texts of units were cut into."""
+        return self._windows
+
+    @property
+    def truncated(self) -> int:
+        """Texts so far that were cut in spite of windows."""
+        return self._processor.truncated
+
     def encode_units(self, units: Sequence[Unit]) -> list[UnitVectors]:
         """Return the vectors of each unit, in order; a unit without words or figures has no items.
 
         Raises:
             ReadError: a figure's file is gone or damaged.
         """
-        items = [unit_items(unit) for unit in units]
-        vectors = self._encode_documents([item for of_unit in items for item in of_unit])
+        items = [unit_items(unit, self._limit) for unit in units]
+        flat = [item for of_unit in items for item in of_unit]
+        self._windows += sum(item.is_window for item in flat)
+        parts = [(item.text, item.picture) for item in flat]
+        vectors = self._encode(parts, self._open_figure, self._model.encode_documents)
         ends = np.cumsum([len(of_unit) for of_unit in items], dtype=int)
         return [UnitVectors({FIELD: part}) for part in np.split(vectors, ends[:-1])] if units else []
 
@@ -139,59 +167,68 @@ class RetEncoder:
         Raises:
             QueryError: an image that is missing, is not an image, or holds too many pixels.
         """
-        pictures = [open_picture(image, max_pixels=self._max_pixels) for image in query.images]
-        text = " ".join(query.texts)
-        first = (text, pictures[0] if pictures else None)
-        parts = [first, *(("", picture) for picture in pictures[1:])]
-        weights = np.asarray(query.image_weights or (1.0,), dtype=np.float32)
-        vectors = np.concatenate([self._encode([part], queries=True) for part in parts])
-        return QueryVectors({FIELD: vectors}, {FIELD: weights / weights.sum()})
-
-    def _encode_documents(self, items: Sequence[Item]) -> Vectors:
-        """Return (items, tokens, width); pictures are opened a batch at a time."""
-        batches = [
-            self._encode(
-                [(item.text, self._open(item.picture)) for item in items[start : start + self._batch_size]]
-            )
-            for start in range(0, len(items), self._batch_size)
-        ]
-        field = self.fields[0]
-        return np.concatenate(batches) if batches else np.zeros((0, field.tokens, field.width), np.float32)
+        parts, weights = query_parts(query, query.images, self._limit)
+        vectors = self._encode(parts, self._open, self._model.encode_queries)
+        return QueryVectors({FIELD: vectors}, {FIELD: weights})
 
     def _encode(
-        self, parts: Sequence[tuple[str, PillowImage.Image | None]], *, queries: bool = False
+        self, parts: Sequence[_Part], open_one: Callable[[Image], PillowImage.Image], encode: _Encode
     ) -> Vectors:
-        """Return (parts, tokens, width), unit length."""
-        inputs = self._processor([text for text, _ in parts], [picture for _, picture in parts])
-        encode = self._model.encode_queries if queries else self._model.encode_documents
-        with torch.inference_mode(), torch_threads(self._threads):
-            features = encode(**inputs)
-        vectors: Vectors = features.reshape(len(parts), -1, features.shape[-1]).numpy()
+        """Return (parts, tokens, width), unit length; pictures are opened by their own batch, one by one."""
+
+        def encoded(batch: _Batch) -> Tensor:
+            pixels = [self._pixels(open_one(picture)) for picture in batch.pictures]
+            inputs = batch.words | ({"pixel_values": torch.cat(pixels)} if pixels else {})
+            with torch.inference_mode():
+                return encode(**inputs)
+
+        field = self.fields[0]
+        vectors = np.empty((len(parts), field.tokens, field.width), np.float32)
+        batches = [self._batch(parts, rows) for rows in self._alike(parts)]
+        for batch, found in zip(batches, self._side_by_side.each(encoded, batches), strict=True):
+            vectors[batch.rows] = found.reshape(-1, field.tokens, field.width).numpy()
         return vectors
 
-    def _open(self, path: str | None) -> PillowImage.Image | None:
-        if path is None:
-            return None
+    def _alike(self, parts: Sequence[_Part]) -> list[list[int]]:
+        """Return the rows in batches of one kind, so that no tower runs for nothing, and of like length."""
+        kinds: dict[tuple[bool, bool], list[int]] = {}
+        for row, (text, picture) in enumerate(parts):
+            kinds.setdefault((bool(text), picture is not None), []).append(row)
+        lengths = [self._limit.count(text) for text, _ in parts]
+        alike = [sorted(rows, key=lambda row: -lengths[row]) for rows in kinds.values()]
+        size = self._batch_size
+        return [rows[start : start + size] for rows in alike for start in range(0, len(rows), size)]
+
+    def _batch(self, parts: Sequence[_Part], rows: list[int]) -> _Batch:
+        texts = [text for row in rows if (text := parts[row][0])]
+        pictures = [picture for row in rows if (picture := parts[row][1]) is not None]
+        return _Batch(rows, self._words(texts) if texts else {}, pictures)
+
+    def _words(self, texts: Sequence[str]) -> dict[str, Tensor]:
+        with self._tokenizing:
+            inputs = self._processor(texts)
+        return {name: inputs[name] for name in ("input_ids", "attention_mask")}
+
+    def _pixels(self, picture: PillowImage.Image) -> Tensor:
+        return self._processor(images=[picture])["pixel_values"]
+
+    def _offsets(self, text: str) -> Sequence[tuple[int, int]]:
+        with self._tokenizing:
+            found = self._processor.tokenizer(
+                text, add_special_tokens=False, truncation=False, return_offsets_mapping=True, verbose=False
+            )
+        offsets: Sequence[tuple[int, int]] = found["offset_mapping"]
+        return offsets
+
+    def _open(self, image: Image) -> PillowImage.Image:
+        return open_picture(image, max_pixels=self._max_pixels)
+
+    def _open_figure(self, path: Image) -> PillowImage.Image:
         try:
-            return open_picture(path, max_pixels=self._max_pixels)
+            return self._open(path)
         except QueryError as error:
-            raise ReadError(path, str(error).removeprefix(path).strip(), "add its document again") from error
-
-
-def unit_items(unit: Unit) -> list[Item]:
-    """Return what a unit gives to encode: each figure with its words, then each passage no figure took.
-
-    A passage is left to a figure only when it is that figure's nearest, so all words are encoded.
-    """
-    figures = [figure for figure in unit.figures if figure.picture is not None]
-    taken = [_nearest(figure, unit.passages) for figure in figures]
-    items = [
-        Item(_words(figure, passage), figure.picture.path)
-        for figure, passage in zip(figures, taken, strict=True)
-        if figure.picture is not None
-    ]
-    left = [passage for passage in unit.passages if passage not in taken and passage.text.strip()]
-    return items + [Item(passage.text, None) for passage in left]
+            name = str(path)
+            raise ReadError(name, str(error).removeprefix(name).strip(), "add its document again") from error
 
 
 def fingerprint(folder: Path) -> str:
@@ -204,56 +241,22 @@ def fingerprint(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _nearest(figure: Segment, passages: Sequence[Passage]) -> Passage | None:
-    return min(passages, key=lambda passage: _distance(figure, passage), default=None)
-
-
-def _words(figure: Segment, passage: Passage | None) -> str:
-    """Return a figure's caption (or alternative text), then the passage nearest to it.
-
-    The caption comes first because a backbone cuts long texts at their end.
-    """
-    return " ".join(part for part in (figure.caption or figure.text, passage.text if passage else "") if part)
-
-
-def _distance(figure: Segment, passage: Passage) -> tuple[bool, bool, float]:
-    """Return how far a passage begins from a figure: other page, other anchor, then height on the page."""
-    height = abs(figure.box.top - passage.box.top) if figure.box and passage.box else 1.0
-    return passage.page != figure.page, passage.anchor != figure.anchor, height
-
-
-def _folder(name: str) -> Path:
-    """Return where a checkpoint lies: a folder, or the local cache of the hub."""
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        return folder
-    try:
-        return Path(snapshot_download(name, local_files_only=True))
-    except (LocalEntryNotFoundError, HFValidationError, OSError) as error:
-        raise ModelError(
-            f"no model {name!r}: it is neither a folder here nor in the Hugging Face cache; give the folder "
-            f"of a ReT checkpoint, or fetch one first with  hf download {name}"
-        ) from error
-
-
-def _check_type(folder: Path) -> None:
+def _model_class(folder: Path) -> type[RetForRetrieval]:
     try:
         kind = json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(
             f"{folder} holds no readable config.json: give the folder of a ReT checkpoint"
         ) from error
-    if kind not in _MODEL_TYPES:
-        raise ModelError(f"{folder} holds a {kind!r} model, expected ReT ({' or '.join(_MODEL_TYPES)})")
+    if kind not in _MODELS:
+        raise ModelError(f"{folder} holds a {kind!r} model, expected ReT ({' or '.join(_MODELS)})")
+    return _MODELS[kind]
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep transformers' progress bars off the terminal meanwhile."""
-    shown = transformers.utils.logging.is_progress_bar_enabled()
-    transformers.utils.logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            transformers.utils.logging.enable_progress_bar()
+def _processor(folder: Path, model: RetForRetrieval) -> RetProcessor:
+    """Return the stored processor, which never gives more tokens than both sides read."""
+    sides = (model.config.query_config, model.config.document_config)
+    limit = min(backbones.max_tokens(side.text_config) for side in sides)
+    processor = RetProcessor.from_pretrained(folder, max_tokens=limit, local_files_only=True)
+    processor.max_tokens = min(limit, processor.tokenizer.model_max_length)
+    return processor

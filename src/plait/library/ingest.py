@@ -56,6 +56,8 @@ class Tally:
     shown: int = 0
     units: int = 0
     figures: int = 0
+    windows: int = 0
+    truncated: int = 0
     failed: list[Failure] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -72,6 +74,8 @@ class Tally:
             warnings=tuple(self.warnings),
             units=self.units,
             figures=self.figures,
+            windows=self.windows,
+            truncated=self.truncated,
             seconds=time.monotonic() - self.started,
         )
 
@@ -143,7 +147,7 @@ class Ingest:
         """Return the documents that could be encoded, their units, and those units' vectors."""
         flat = [unit for read in batch for unit in read.units]
         try:
-            return batch, flat, iter(self._encoder().encode_units(flat))
+            return batch, flat, iter(self._vectors(flat))
         except ReadError as error:
             if len(batch) == 1:
                 self.tally.fail(ReadError(batch[0].document.source, error.reason, error.remedy))
@@ -154,6 +158,15 @@ class Ingest:
             [unit for _, units, _ in parts for unit in units],
             itertools.chain.from_iterable(vectors for _, _, vectors in parts),
         )
+
+    def _vectors(self, units: Sequence[Unit]) -> list[UnitVectors]:
+        """Return the units' vectors; count the windows made, and the texts cut, of those that have some."""
+        encoder = self._encoder()
+        windows, truncated = encoder.windows, encoder.truncated
+        vectors = encoder.encode_units(units)
+        self.tally.windows += encoder.windows - windows
+        self.tally.truncated += encoder.truncated - truncated
+        return vectors
 
     def _changed(self, group: Sequence[Found], *, force: bool) -> Iterator[tuple[Found, str]]:
         """Give the files to read, each with its digest; count the others."""

@@ -47,6 +47,8 @@ class AddReport:
         failed: files that were skipped, each with reason and remedy.
         warnings: "source: sentence", what readers had to leave out of documents that were added.
         units, figures: how many were made durable.
+        windows: how many windows the passages longer than the model reads were cut into.
+        truncated: texts that were cut in spite of windows, so that the model did not read all their words.
         seconds: wall time.
     """
 
@@ -58,6 +60,8 @@ class AddReport:
     warnings: tuple[str, ...] = ()
     units: int = 0
     figures: int = 0
+    windows: int = 0
+    truncated: int = 0
     seconds: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:

@@ -5,60 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tests.helpers.ret_models import MIXED, TEXT, VISION, batch, packed, pair, side
 from torch.nn import functional
+from transformers import CLIPConfig, CLIPModel
 
 from plait.errors import ModelError, ShapeError
 from plait.model.ret.configuration_ret import RetConfig, RetRetrievalConfig
-from plait.model.ret.modeling_ret import RetForRetrieval, RetInputs, RetModel
-
-TEXT = {
-    "vocab_size": 64, "hidden_size": 8, "intermediate_size": 16, "num_hidden_layers": 3,
-    "num_attention_heads": 2, "max_position_embeddings": 16, "bos_token_id": 62,
-    "eos_token_id": 63, "pad_token_id": 0,
-}  # fmt: skip
-VISION = {
-    "hidden_size": 12, "intermediate_size": 16, "num_hidden_layers": 4,
-    "num_attention_heads": 2, "image_size": 16, "patch_size": 8,
-}  # fmt: skip
-
-
-def side(**changes):
-    options = {
-        "text_config": TEXT, "vision_config": VISION, "text_layers": [0, 2], "vision_layers": [1, 2],
-        "hidden_size": 16, "num_queries": 3, "num_attention_heads": 2, "late_proj_output_size": 8,
-    }  # fmt: skip
-    return RetConfig(**options | changes)
-
-
-def pair(*, query=None, **changes):
-    torch.manual_seed(0)
-    return RetForRetrieval(RetRetrievalConfig(query_config=side(**query or {}), **changes)).eval()
-
-
-def batch(rows=4, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    ids = torch.randint(1, 60, (rows, 5), generator=generator)
-    ids[:, 0], ids[:, -1] = 62, 63
-    mask = torch.ones(rows, 5, dtype=torch.int64)
-    if rows > 1:
-        ids[1, 3], ids[1, 4], mask[1, 4] = 63, 0, 0
-    return {
-        "input_ids": ids,
-        "attention_mask": mask,
-        "pixel_values": torch.randn(rows, 3, 16, 16, generator=generator),
-    }
-
-
-MIXED = {"text_mask": torch.tensor([1, 1, 0, 0]), "image_mask": torch.tensor([1, 0, 1, 0])}
-
-
-def packed(inputs, masks):
-    text, image = masks["text_mask"].bool(), masks["image_mask"].bool()
-    return masks | {
-        "input_ids": inputs["input_ids"][text],
-        "attention_mask": inputs["attention_mask"][text],
-        "pixel_values": inputs["pixel_values"][image],
-    }
+from plait.model.ret.inputs import RetInputs
+from plait.model.ret.modeling_ret import RetForRetrieval, RetModel
 
 
 @pytest.fixture
@@ -135,7 +89,7 @@ def test_features_are_unit_length_tokens_of_the_configured_shape():
     out = pair().encode_queries(**batch())
     assert out.shape == (4, 3, 8)
     torch.testing.assert_close(out.norm(dim=-1), torch.ones(4, 3))
-    pooled = pair(query={"use_pooler_features": True}, late_interaction=False)
+    pooled = pair(query={"output": "pooled"}, late_interaction=False)
     assert pooled.encode_documents(**batch()).shape == (4, 8)
 
 
@@ -144,7 +98,9 @@ def test_one_side_alone_is_the_same_side_of_the_pair():
     one = RetModel(model.config.query_config).eval()
     one.towers.load_state_dict(model.towers.state_dict())
     one.head.load_state_dict(model.query_head.state_dict())
-    assert torch.equal(one(**batch(), **MIXED), model.query_features(RetInputs(**batch(), **MIXED)))
+    out = one(**batch(), **MIXED)
+    assert out.vector is None
+    assert torch.equal(out.token_vectors, model.query_features(RetInputs(**batch(), **MIXED)))
 
 
 @pytest.mark.parametrize(
@@ -179,7 +135,8 @@ def test_a_saved_model_still_works_and_one_side_saves_too(tmp_path):
     assert torch.equal(model.encode_queries(**batch()), before)
     one = RetModel(side()).eval()
     one.save_pretrained(tmp_path / "one")
-    assert torch.equal(RetModel.from_pretrained(tmp_path / "one")(**batch()), one(**batch()))
+    loaded = RetModel.from_pretrained(tmp_path / "one")
+    assert torch.equal(loaded(**batch()).token_vectors, one(**batch()).token_vectors)
 
 
 def test_frozen_backbones_do_not_train_before_or_after_loading(tmp_path):
@@ -247,9 +204,9 @@ def test_the_default_configuration_is_rets_and_its_dicts_are_left_alone():
     config = RetConfig()
     assert (config.hidden_size, config.num_queries, config.late_proj_output_size) == (1024, 32, 128)
     assert (config.num_attention_heads, config.intermediate_size, config.dropout_p) == (16, 4096, 0.05)
-    values = {"text_config": dict(TEXT), "hidden_size": 64}
+    values = {"text_config": dict(TEXT), "hidden_size": 64, "layer_strategy": "all"}
     RetRetrievalConfig(query_config=values)
-    assert values == {"text_config": TEXT, "hidden_size": 64}
+    assert values == {"text_config": TEXT, "hidden_size": 64, "layer_strategy": "all"}
 
 
 @pytest.mark.parametrize("autocast", [True, False])
@@ -261,3 +218,86 @@ def test_half_precision_stays_close(tmp_path, autocast):
         found = half.encode_queries(**inputs)
     cosine = (found.float() * model.encode_queries(**inputs)).sum(-1)
     assert cosine.min() > 0.995
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused_by_name(tmp_path, value):
+    model = pair()
+    with torch.no_grad():
+        model.query_head.projection.weight[2, 3:5] = value
+    model.save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match=r"2 of the 128 numbers in query_head\.projection\.weight are NaN"):
+        RetForRetrieval.from_pretrained(tmp_path)
+
+
+def test_finite_weights_whose_sum_is_not_are_accepted(tmp_path):
+    model = pair()
+    with torch.no_grad():
+        model.query_head.projection.weight[0, :4] = 3e38
+    model.save_pretrained(tmp_path)
+    assert RetForRetrieval.from_pretrained(tmp_path)
+
+
+def test_both_outputs_are_given_and_the_compared_one_is_chosen_by_the_configuration():
+    inputs = RetInputs(**batch(), **MIXED)
+    by_tokens, by_vector = (
+        pair(query={"output": "both"}),
+        pair(query={"output": "both"}, late_interaction=False),
+    )
+    out = by_tokens.query_output(inputs)
+    assert torch.equal(out.vector, out.token_vectors.mean(1))
+    assert torch.equal(by_tokens.query_features(inputs), out.token_vectors)
+    assert torch.equal(by_vector.query_features(inputs), out.vector)
+
+
+def test_adapters_begin_at_nothing_train_alone_and_merge_into_plain_weights(tmp_path):
+    """LoRA on both backbones: the same outputs at first, gradients only in adapters and head, exact merge."""
+    plain, adapted = pair(), pair(query={"text_lora_rank": 2, "vision_lora_rank": 2})
+    missing, _ = adapted.load_state_dict(plain.state_dict(), strict=False)
+    inputs = batch() | MIXED
+    assert all("lora_" in name or "base_layer" in name for name in missing)
+    adapted.train()
+    adapted(batch(), batch(seed=1)).loss.backward()
+    trained = {name for name, parameter in adapted.towers.named_parameters() if parameter.grad is not None}
+    assert trained
+    assert all("lora_" in name for name in trained)
+    with torch.no_grad():
+        for name, parameter in adapted.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_(std=0.1)
+    adapted.eval().save_pretrained(tmp_path)
+    loaded = RetForRetrieval.from_pretrained(tmp_path)
+    before = adapted.encode_queries(**inputs)
+    assert torch.equal(loaded.encode_queries(**inputs), before)
+    assert {p for n, p in loaded.towers.named_parameters() if p.requires_grad} == {
+        p for n, p in loaded.towers.named_parameters() if "lora_" in n
+    }
+    merged = loaded.merge_adapters()
+    assert merged.state_dict().keys() == plain.state_dict().keys()
+    assert torch.allclose(merged.encode_queries(**inputs), before, atol=1e-5)
+    merged.save_pretrained(tmp_path / "merged")
+    again = RetForRetrieval.from_pretrained(tmp_path / "merged")
+    assert torch.equal(again.encode_queries(**inputs), merged.encode_queries(**inputs))
+
+
+def test_a_model_is_made_of_pretrained_backbones(tmp_path):
+    """A CLIP folder serves as both; its weights arrive, the head is random, and adapters can be asked for."""
+    torch.manual_seed(1)
+    config = CLIPConfig(text_config=TEXT, vision_config=VISION, projection_dim=8)
+    clip = CLIPModel(config)
+    clip.save_pretrained(tmp_path)
+    made = RetForRetrieval.from_backbones(
+        tmp_path, tmp_path, RetRetrievalConfig(query_config=side(text_config=None, vision_config=None))
+    )
+    assert made.config.query_config.text_config.hidden_size == TEXT["hidden_size"]
+    ours, theirs = made.towers.text.state_dict(), clip.text_model.state_dict()
+    assert ours.keys() <= theirs.keys()
+    assert all(torch.equal(tensor, theirs[name]) for name, tensor in ours.items())
+    assert made.encode_queries(**batch()).shape == (4, 3, 8)
+    lora = RetForRetrieval.from_backbones(
+        tmp_path, tmp_path, RetRetrievalConfig(query_config=side(text_lora_rank=2))
+    )
+    assert any("lora_" in name for name, _ in lora.towers.text.named_parameters())
+    lora.save_pretrained(tmp_path / "lora")
+    loaded = RetForRetrieval.from_pretrained(tmp_path / "lora")
+    assert torch.equal(loaded.encode_queries(**batch()), lora.encode_queries(**batch()))

@@ -116,10 +116,10 @@ def test_backbone_states_are_the_official_ones(official):
     towers = RetForRetrieval.from_pretrained(folder).towers
     given = inputs["query"]
     with torch.inference_mode():
-        text = backbones.text_layers(
+        text = backbones.read_text(
             towers.text, (0, 11), input_ids=given["input_ids"], attention_mask=given["attention_mask"]
         )
-        vision = backbones.vision_layers(towers.vision, (0, 11), pixel_values=given["pixel_values"])
+        vision = backbones.read_vision(towers.vision, (0, 11), pixel_values=given["pixel_values"])
     for name, states in (("text", text), ("vision", vision)):
-        for place, found in zip(("1", "last"), states, strict=True):
+        for place, found in zip(("1", "last"), states.layers, strict=True):
             torch.testing.assert_close(found, expected[f"query.{name}_hidden.{place}"], rtol=1e-5, atol=2e-5)

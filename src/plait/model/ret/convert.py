@@ -127,6 +127,7 @@ def _backbone_name(modality: str, rest: str, document: bool, config: RetRetrieva
 def _side_config(values: dict[str, Any]) -> RetConfig:
     """Return one side, without the generation settings that transformers 4 wrote into every file."""
     return RetConfig(
+        output="pooled" if values.get("use_pooler_features", False) else "tokens",
         text_config=_known(CLIPTextConfig(), values["text_config"]),
         vision_config=_known(CLIPVisionConfig(), values["vision_config"]),
         **_known(RetConfig(), {k: v for k, v in values.items() if not k.endswith("_config")}),
@@ -135,7 +136,7 @@ def _side_config(values: dict[str, Any]) -> RetConfig:
 
 def _known(example: PreTrainedConfig, values: dict[str, Any]) -> dict[str, Any]:
     """Return the values that a configuration of this kind has; "torch_dtype" is not one."""
-    names = set(example.to_dict()) - {"model_type", "architectures", "transformers_version"}
+    names = set(example.to_dict()) - {"model_type", "architectures", "transformers_version", "output"}
     return {name: value for name, value in values.items() if name in names}
 
 

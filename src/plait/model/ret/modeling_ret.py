@@ -6,23 +6,26 @@ Document Retrieval (arXiv 2503.01980). Reproduces the official release; `convert
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from transformers import PreTrainedModel, initialization
 from transformers.utils import ModelOutput
 
-from plait.errors import ModelError, ShapeError
+from plait.errors import ModelError
 from plait.model import backbones
-from plait.model.recurrence import Attention, LayerStates, RecurrentCell, sinusoids
+from plait.model.recurrence import Attention, RecurrentCell, sinusoids
 from plait.model.ret import convert
 from plait.model.ret.configuration_ret import RetConfig, RetRetrievalConfig
+from plait.model.ret.inputs import RetInputs
+from plait.model.ret.sides import RetHead, RetOutput, Towers
+from plait.model.ret.stored import stored
 from plait.scoring.contrastive import contrastive_loss
 from plait.scoring.dense import inner_products
 from plait.scoring.maxsim import maxsim
@@ -35,8 +38,8 @@ class RetRetrievalOutput(ModelOutput):  # type: ignore[misc]  # transformers is 
     Attributes:
         loss: scalar.
         logits: (Q, N) scores of this process's queries and documents, higher is better.
-        query_features, document_features: (Q, q, d) and (N, n, d), or (Q, d) and (N, d) when pooled;
-            unit length along d.
+        query_features, document_features: (Q, q, d) and (N, n, d), or (Q, d) and (N, d) when single
+            vectors are compared; unit length along d.
     """
 
     loss: Tensor | None = None
@@ -55,23 +58,29 @@ class RetPreTrainedModel(PreTrainedModel):  # type: ignore[misc]  # transformers
 
     @classmethod
     def from_pretrained(cls, path: str | os.PathLike[str] | None, **options: Any) -> Self:
-        """Return the model stored in a folder, in evaluation mode.
+        """Return the stored model, in evaluation mode.
 
         Args:
-            path: a folder, or a name on the hub.
+            path: a folder, an installed pip package that carries one, or a name on the hub, which is
+                fetched unless `local_files_only`.
             options: of transformers' own `from_pretrained`: `dtype`, `device_map`, `local_files_only`, ...
 
         Raises:
-            ModelError: weights are missing, left over, or of another shape: none is ever left random.
+            ModelError: there is no such model, or its weights are missing, left over, of another shape or
+                not finite: none is ever left random.
         """
-        model, report = super().from_pretrained(path, output_loading_info=True, **options)
+        folder = None if path is None else _folder(path, options)
+        model, report = super().from_pretrained(folder, output_loading_info=True, **options)
         for what in ("missing_keys", "unexpected_keys", "mismatched_keys"):
             if report[what]:
                 seen = f"{len(report[what])} {what.replace('_', ' ')}, such as {min(report[what])}"
                 raise ModelError(f"{path or 'the given weights'}: {seen}; is this a ReT checkpoint?")
+        check_finite(model, str(path or "the given weights"))
         for towers in model.modules():
             if isinstance(towers, Towers):
                 towers.freeze()  # loading makes every weight anew, and trainable
+        if path is not None:
+            model.config.name_or_path = str(path)
         return model  # type: ignore[no-any-return]
 
     @torch.no_grad()
@@ -81,40 +90,6 @@ class RetPreTrainedModel(PreTrainedModel):  # type: ignore[misc]  # transformers
             initialization.copy_(module.position, sinusoids(module.config.tokens, module.config.width))
         elif isinstance(module, Attention | nn.Linear | nn.LayerNorm):
             module.reset_parameters()
-
-
-@dataclass(frozen=True, slots=True)
-class RetInputs:
-    """A batch of B inputs, each with text, an image, both or neither.
-
-    Attributes:
-        input_ids, attention_mask: (B, n), or (P, n) for only the P rows that have text; right-padded.
-        pixel_values: (B, 3, height, width), or (P, 3, height, width) for only the rows with an image.
-        text_mask, image_mask: (B,), nonzero where the row has the modality; None: every row does,
-            or none when its tensors are not given.
-    """
-
-    input_ids: Tensor | None = None
-    attention_mask: Tensor | None = None
-    pixel_values: Tensor | None = None
-    text_mask: Tensor | None = None
-    image_mask: Tensor | None = None
-
-    @property
-    def batch(self) -> int:
-        """B.
-
-        Raises:
-            ShapeError: nothing given, or masks of different lengths.
-        """
-        text = self.input_ids if self.text_mask is None else self.text_mask
-        image = self.pixel_values if self.image_mask is None else self.image_mask
-        rows = [len(modality) for modality in (text, image) if modality is not None]
-        if not rows:
-            raise ShapeError("nothing to encode: give input_ids, pixel_values, or a mask of zeros")
-        if len(set(rows)) > 1:
-            raise ShapeError(f"texts and images disagree about the batch: {rows[0]} and {rows[1]} rows")
-        return rows[0]
 
 
 class RetModel(RetPreTrainedModel):
@@ -128,6 +103,7 @@ class RetModel(RetPreTrainedModel):
         self.towers = Towers(config)
         self.head = RetHead(config)
         self.post_init()
+        self.towers.adapt()  # after the initialisation, which would undo that adapters begin at nothing
 
     def forward(
         self,
@@ -136,8 +112,8 @@ class RetModel(RetPreTrainedModel):
         pixel_values: Tensor | None = None,
         text_mask: Tensor | None = None,
         image_mask: Tensor | None = None,
-    ) -> Tensor:
-        """Return (B, tokens, d) features, or (B, d) when pooled, not normalised.
+    ) -> RetOutput:
+        """Return token vectors, one vector or both, as configured, not normalised.
 
         The arguments are those of `RetInputs`. A backbone runs only for the rows with its modality.
 
@@ -168,19 +144,65 @@ class RetForRetrieval(RetPreTrainedModel):
         self.query_head = RetHead(config.query_config)
         self.document_head = None if config.share_sides else RetHead(config.document_config)
         self.post_init()
+        self._adapt()
 
     @classmethod
     def from_pretrained(cls, path: str | os.PathLike[str] | None, **options: Any) -> Self:
-        """Return the model stored in a folder, ours or the official release's, in evaluation mode.
+        """Return the stored model, ours or the official release's, in evaluation mode.
 
         Options and errors are those of `RetPreTrainedModel.from_pretrained`.
         """
-        if path is None or not convert.is_official(Path(path)):
-            return super().from_pretrained(path, **options)
-        config, weights = convert.load_official(Path(path))
-        model = super().from_pretrained(None, **{"config": config, "state_dict": weights, **options})
+        if path is None:
+            return super().from_pretrained(None, **options)
+        folder = _folder(path, options)
+        if not convert.is_official(folder):
+            model = super().from_pretrained(folder, **options)
+        else:
+            config, weights = convert.load_official(folder)
+            given = {"config": config, "state_dict": weights, **options}
+            model = super().from_pretrained(None, **given)
         model.config.name_or_path = str(path)
         return model
+
+    @classmethod
+    def from_backbones(
+        cls, text: str | os.PathLike[str], vision: str | os.PathLike[str], config: Any = None
+    ) -> Self:
+        """Return a model to train: pretrained backbones under a random head (seed torch first).
+
+        Args:
+            text, vision: where each backbone lies: a folder, a pip package that carries one, or a hub
+                name that was downloaded. A combined model, such as CLIP, serves as both.
+            config: everything but the backbones' own configurations, which the sources bring; None takes
+                the defaults with every layer of the shallower backbone.
+
+        Raises:
+            ModelError: a source that is missing, or does not fit.
+        """
+        config = copy.deepcopy(config or cls.config_class(query_config={"layer_strategy": "all"}))
+        for side in (config.query_config, config.document_config):
+            side.text_config = backbones.source_config(text, "text")
+            side.vision_config = backbones.source_config(vision, "vision")
+        model = cls(_without_adapters(config))
+        for towers in (model.towers, model.document_towers):
+            if towers is not None and towers.text is not None:
+                backbones.load_pretrained(towers.text, text)
+            if towers is not None and towers.vision is not None:
+                backbones.load_pretrained(towers.vision, vision)
+        model._take_adapters(config)
+        model.eval()
+        return model
+
+    def merge_adapters(self) -> Self:
+        """Bake low-rank adapters into the backbones' own weights, and return the model, now without any."""
+        for side in (self.config.query_config, self.config.document_config):
+            side.text_lora_rank = side.vision_lora_rank = 0
+        for towers in self._all_towers():
+            for tower in (towers.text, towers.vision):
+                if tower is not None:
+                    backbones.merge_adapters(tower)
+            towers.freeze()
+        return self
 
     def encode_queries(
         self,
@@ -190,9 +212,13 @@ class RetForRetrieval(RetPreTrainedModel):
         text_mask: Tensor | None = None,
         image_mask: Tensor | None = None,
     ) -> Tensor:
-        """Return (B, tokens, d) unit vectors of queries, (B, d) when pooled; arguments of `RetInputs`."""
+        """Return the unit vectors of queries that scores compare; arguments of `RetInputs`.
+
+        Returns:
+            (B, tokens, d) under late interaction, else (B, d).
+        """
         inputs = RetInputs(input_ids, attention_mask, pixel_values, text_mask, image_mask)
-        return functional.normalize(self.query_features(inputs), dim=-1)
+        return self._compared(self.query_output(inputs).normalized())
 
     def encode_documents(
         self,
@@ -202,17 +228,25 @@ class RetForRetrieval(RetPreTrainedModel):
         text_mask: Tensor | None = None,
         image_mask: Tensor | None = None,
     ) -> Tensor:
-        """Return (B, tokens, d) unit vectors of documents, (B, d) when pooled; arguments of `RetInputs`."""
+        """Return the unit vectors of documents, as `encode_queries` does those of queries."""
         inputs = RetInputs(input_ids, attention_mask, pixel_values, text_mask, image_mask)
-        return functional.normalize(self.document_features(inputs), dim=-1)
+        return self._compared(self.document_output(inputs).normalized())
 
     def query_features(self, inputs: RetInputs) -> Tensor:
         """Return what `encode_queries` does, not normalised."""
-        text, vision = self.towers.text_states(inputs), self.towers.vision_states(inputs)
-        return self.query_head(inputs.batch, text, vision)  # type: ignore[no-any-return]
+        return self._compared(self.query_output(inputs))
 
     def document_features(self, inputs: RetInputs) -> Tensor:
         """Return what `encode_documents` does, not normalised."""
+        return self._compared(self.document_output(inputs))
+
+    def query_output(self, inputs: RetInputs) -> RetOutput:
+        """Return all that the query side gives out, not normalised."""
+        text, vision = self.towers.text_states(inputs), self.towers.vision_states(inputs)
+        return self.query_head(inputs.batch, text, vision)  # type: ignore[no-any-return]
+
+    def document_output(self, inputs: RetInputs) -> RetOutput:
+        """Return all that the document side gives out, not normalised."""
         own = self.document_towers
         text_towers = self.towers if own is None or own.text is None else own
         vision_towers = self.towers if own is None or own.vision is None else own
@@ -237,113 +271,66 @@ class RetForRetrieval(RetPreTrainedModel):
             The loss is over the documents of all processes when a process group is up.
         """
         query, document = self.encode_queries(**queries), self.encode_documents(**documents)
-        score = maxsim if self.config.late_interaction else inner_products
-        loss = contrastive_loss(query, document, labels, score=score, symmetric=self.config.symmetric_loss)
+        config = self.config
+        score = maxsim if config.late_interaction else inner_products
+        loss = contrastive_loss(
+            query,
+            document,
+            labels,
+            score=score,
+            symmetric=config.symmetric_loss,
+            scale=1 / config.loss_temperature,
+        )
         return RetRetrievalOutput(
             loss=loss, logits=score(query, document), query_features=query, document_features=document
         )
 
+    def _compared(self, output: RetOutput) -> Tensor:
+        vectors = output.token_vectors if self.config.late_interaction else output.vector
+        assert vectors is not None, "the configuration checked that its sides give what is compared"
+        return vectors
 
-class Towers(nn.Module):
-    """The backbones of a side, and the layers read from them; either may be absent."""
+    def _all_towers(self) -> list[Towers]:
+        return [towers for towers in (self.towers, self.document_towers) if towers is not None]
 
-    def __init__(self, config: RetConfig, *, text: bool = True, vision: bool = True) -> None:
-        super().__init__()
-        self.layers = config.layers
-        self.text = backbones.text_tower(config.text_config, self.layers.text) if text else None
-        self.vision = backbones.vision_tower(config.vision_config, self.layers.vision) if vision else None
-        self.frozen = (config.is_text_frozen, config.is_vision_frozen)
-        self.freeze()
+    def _adapt(self) -> None:
+        for towers in self._all_towers():
+            towers.adapt()
 
-    def freeze(self) -> None:
-        """Keep the weights of frozen backbones from training, and let the others train."""
-        for tower, frozen in zip((self.text, self.vision), self.frozen, strict=True):
-            if tower is not None:
-                tower.requires_grad_(not frozen)
-
-    def train(self, mode: bool = True) -> Self:
-        """Set training mode, but leave frozen backbones in evaluation mode."""
-        super().train(mode)
-        for tower, frozen in zip((self.text, self.vision), self.frozen, strict=True):
-            if tower is not None and frozen:
-                tower.eval()
-        return self
-
-    def text_states(self, inputs: RetInputs) -> list[LayerStates] | None:
-        """Return the states of each step for the rows that have text; None when no row has."""
-        rows = _present_rows(inputs.text_mask)
-        if self.text is None or inputs.input_ids is None or (rows is not None and not len(rows)):
-            _expect_none(rows, inputs.text_mask, "text")
-            return None
-        ids = _take(inputs.input_ids, inputs.text_mask, rows)
-        mask = None if inputs.attention_mask is None else _take(inputs.attention_mask, inputs.text_mask, rows)
-        states = backbones.text_layers(self.text, self.layers.text, input_ids=ids, attention_mask=mask)
-        return [LayerStates(values, None if mask is None else mask.bool(), rows) for values in states]
-
-    def vision_states(self, inputs: RetInputs) -> list[LayerStates] | None:
-        """Return the states of each step for the rows that have an image; None when no row has."""
-        rows = _present_rows(inputs.image_mask)
-        if self.vision is None or inputs.pixel_values is None or (rows is not None and not len(rows)):
-            _expect_none(rows, inputs.image_mask, "image")
-            return None
-        pixels = _take(inputs.pixel_values, inputs.image_mask, rows)
-        states = backbones.vision_layers(self.vision, self.layers.vision, pixel_values=pixels)
-        return [LayerStates(values, None, rows) for values in states]
+    def _take_adapters(self, config: RetRetrievalConfig) -> None:
+        """Take over what a configuration says of adapters, and insert them."""
+        for ours, theirs in (
+            (self.config.query_config, config.query_config),
+            (self.config.document_config, config.document_config),
+        ):
+            ours.text_lora_rank, ours.vision_lora_rank = theirs.text_lora_rank, theirs.vision_lora_rank
+        self._adapt()
 
 
-class RetHead(nn.Module):
-    """What a side learns: an adapter for each layer read, the shared cell, and the last projection."""
+def check_finite(model: nn.Module, name: str) -> None:
+    """Check that every weight is a finite number.
 
-    def __init__(self, config: RetConfig) -> None:
-        super().__init__()
-        steps, width = len(config.layers.text), config.hidden_size
-        self.pooled = config.use_pooler_features
-        self.text_adapters = _adapters(config.text_config.hidden_size, width, steps)
-        self.vision_adapters = _adapters(config.vision_config.hidden_size, width, steps)
-        self.cell = RecurrentCell(config.recurrence)
-        self.projection = nn.Linear(width, config.late_proj_output_size, bias=False)
-
-    def forward(
-        self, batch: int, text: Sequence[LayerStates] | None, vision: Sequence[LayerStates] | None
-    ) -> Tensor:
-        """Return (B, tokens, d), or (B, d) when pooled, from each step's backbone states."""
-        h = self.cell.start(batch)
-        for step in range(len(self.text_adapters)):
-            h = self.cell(
-                h, _adapted(self.text_adapters, text, step), _adapted(self.vision_adapters, vision, step)
-            )
-        tokens: Tensor = self.projection(h)
-        return tokens.mean(1) if self.pooled else tokens
+    Raises:
+        ModelError: one is not; the message names the tensor and how many of its numbers are bad.
+    """
+    for weight, values in model.state_dict().items():
+        if values.is_floating_point() and not bool(torch.isfinite(values.sum())):
+            bad = int((~torch.isfinite(values)).sum())
+            if bad:  # else only their sum was too large
+                raise ModelError(
+                    f"{name}: {bad} of the {values.numel()} numbers in {weight} are NaN or infinite: the "
+                    "training diverged or the file is damaged; take an earlier checkpoint"
+                )
 
 
-def _adapters(backbone_width: int, width: int, steps: int) -> nn.ModuleList:
-    return nn.ModuleList(nn.Linear(backbone_width, width) for _ in range(steps))
+def _folder(path: str | os.PathLike[str], options: dict[str, Any]) -> Path:
+    """Return where a model lies, and take out the options that only said where."""
+    local = options.get("local_files_only", False)
+    return stored(path, local_files_only=local, revision=options.pop("revision", None))
 
 
-def _adapted(adapters: nn.ModuleList, states: Sequence[LayerStates] | None, step: int) -> LayerStates | None:
-    return None if states is None else replace(states[step], values=adapters[step](states[step].values))
-
-
-def _present_rows(mask: Tensor | None) -> Tensor | None:
-    """Return the rows a mask marks, (P,); None when it marks all or there is none."""
-    if mask is None or bool((mask != 0).all()):
-        return None
-    return mask.nonzero().squeeze(1)
-
-
-def _take(values: Tensor, mask: Tensor | None, rows: Tensor | None) -> Tensor:
-    """Return the marked rows of `values`, which may already hold only those."""
-    given, batch = len(values), len(values) if mask is None else len(mask)
-    present = batch if rows is None else len(rows)
-    if given == batch and rows is not None:
-        return values[rows]
-    if given != present:
-        raise ShapeError(
-            f"got {given} rows of inputs, expected {batch}, or only the {present} that the mask marks"
-        )
-    return values
-
-
-def _expect_none(rows: Tensor | None, mask: Tensor | None, name: str) -> None:
-    if mask is not None and (rows is None or len(rows)):
-        raise ShapeError(f"the {name} mask marks rows with {name}, but no {name} tensors were given")
+def _without_adapters(config: RetRetrievalConfig) -> RetRetrievalConfig:
+    config = copy.deepcopy(config)
+    for side in (config.query_config, config.document_config):
+        side.text_lora_rank = side.vision_lora_rank = 0
+    return config

@@ -1,0 +1,310 @@
+"""Any sentence-transformers model as an encoder: one vector or many, of words alone or of pictures too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image as PillowImage
+from safetensors import SafetensorError
+
+from plait.encode import checkpoint
+from plait.encode.embedder import FAILURES, Embedder, Part, first_line
+from plait.encode.items import Item, heading_of, query_parts, shares, texts_of, unit_items
+from plait.encode.merging import weighted_mean
+from plait.encode.pictures import open_picture
+from plait.encode.quiet import no_progress_bars
+from plait.encode.token_sets import filled, pooled, stacked
+from plait.encode.windows import TextLimit
+from plait.errors import InputError, ModelError, PlaitError, QueryError, ReadError
+from plait.extras import require
+from plait.model import hub
+from plait.schema import Query, Unit
+from plait.scoring.vectors import QueryVectors, UnitVectors, VectorField, Vectors
+
+_TEXT_BATCHES = 16  # batches of texts given at once, so that texts of like length are encoded together
+
+
+class SentenceTransformerEncoder:
+    """Implements `encode.base.Encoder` with a `SentenceTransformer` or a `MultiVectorEncoder`.
+
+    What it fills depends on what the model reads:
+
+    - words only: the field "text", an item a passage, asked by the texts of a query;
+    - words and a picture in one input: "joint", whose items `encode.items.unit_items` gives; the texts of
+      a query are asked together with its first image;
+    - words, and pictures, each alone (CLIP, ColPali): "text" and "image", an item a passage and an item a
+      figure, and every text and image of a query asks both. They are two because such models hold any
+      two texts for more alike than a text and its picture: in one field, words would not find pictures.
+
+    A passage longer than the model reads is encoded in windows and merged: single vectors to their mean,
+    weighted by tokens; token vectors all together. Vectors are brought to length 1, so a model made for
+    dot products loses what it says by their length. A text of which the model knows no word may get a
+    vector of zeros, which is like no other.
+
+    Every item of a model with many vectors holds the same number of them: fewer are filled up by
+    repeating one, which changes no score; more are pooled, and counted in `pooled`.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        *,
+        name: str,
+        fingerprint: str,
+        threads: int = 0,
+        max_pixels: int = 50_000_000,
+        batch_size: int = 16,
+        max_tokens_per_item: int = 128,
+    ) -> None:
+        """Wrap a model in memory; it stays on its device.
+
+        Args:
+            model: a SentenceTransformer or MultiVectorEncoder.
+            name: what the user calls it.
+            fingerprint: of all that the vectors depend on; another one is another model.
+            threads: torch threads while encoding; 0 leaves torch's own choice.
+            max_pixels: larger pictures are refused before they are decoded.
+            batch_size: items encoded at once.
+            max_tokens_per_item: vectors an item of a model with many, each 2 bytes a number on disk and 4
+                in memory. A model that never gives as many gets fewer.
+
+        Raises:
+            ModelError: it is neither, reads no text, cannot encode a word or a picture, or gives vectors
+                of unequal width.
+            InputError: max_tokens_per_item below 1.
+        """
+        if max_tokens_per_item < 1:
+            raise InputError(f"max_tokens_per_item must be at least 1, got {max_tokens_per_item}")
+        self._embedder = Embedder(model, name=name, threads=threads, batch_size=batch_size)
+        self._max_pixels = max_pixels
+        self._batch_size = batch_size
+        self._tokens = min(max_tokens_per_item, self._embedder.most_vectors or max_tokens_per_item)
+        self._fingerprint = sha256(f"{fingerprint} {self._tokens}".encode()).hexdigest()
+        self._windows = self._truncated = self._pooled = 0
+
+    @classmethod
+    def load(
+        cls,
+        name: str,
+        *,
+        threads: int = 0,
+        max_pixels: int = 50_000_000,
+        batch_size: int = 16,
+        max_tokens_per_item: int = 128,
+    ) -> SentenceTransformerEncoder:
+        """Return the encoder of a stored model; nothing is fetched, and no code of the model's own is run.
+
+        Args:
+            name: a folder, an installed package that carries a model, or a hub name that was downloaded.
+            threads, max_pixels, batch_size, max_tokens_per_item: as of the class.
+
+        Raises:
+            ModelError: no such model, or one that cannot be loaded or used.
+            MissingExtraError: sentence-transformers is not installed.
+        """
+        folder = hub.resolve(name)
+        return cls(
+            _loaded(folder),
+            name=name,
+            fingerprint=checkpoint.fingerprint(folder),
+            threads=threads,
+            max_pixels=max_pixels,
+            batch_size=batch_size,
+            max_tokens_per_item=max_tokens_per_item,
+        )
+
+    @property
+    def name(self) -> str:
+        """What the user typed."""
+        return self._embedder.name
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the model's own and of the vectors an item."""
+        return self._fingerprint
+
+    @property
+    def fields(self) -> tuple[VectorField, ...]:
+        """One field; two where words and pictures are read apart."""
+        width, tokens = self._embedder.width, self._tokens
+        if self._embedder.reads == "joint":
+            return (VectorField("joint", width, tokens, items="unit", asks="joint"),)
+        if self._embedder.reads == "text":
+            return (VectorField("text", width, tokens, items="passage", asks="text"),)
+        return (
+            VectorField("text", width, tokens, items="passage", asks="joint"),
+            VectorField("image", width, tokens, items="figure", asks="joint"),
+        )
+
+    @property
+    def mixture(self) -> None:
+        """No mixture was fitted for this encoder."""
+        return None
+
+    @property
+    def windows(self) -> int:
+        """Windows so far that texts longer than the model reads were cut into, for units."""
+        return self._windows
+
+    @property
+    def truncated(self) -> int:
+        """Windows so far that were still too long, so that words were not encoded."""
+        return self._truncated
+
+    @property
+    def pooled(self) -> int:
+        """Items so far that had more vectors than an item holds."""
+        return self._pooled
+
+    def encode_units(self, units: Sequence[Unit]) -> list[UnitVectors]:
+        """Return the vectors of each unit, in order; a unit that shows the model nothing has no items.
+
+        Of a unit without passages, the captions are one text.
+
+        Raises:
+            ReadError: a figure's file is gone or damaged.
+            ModelError: the model fails, or gives vectors that are not finite.
+        """
+        reads, limit = self._embedder.reads, self._embedder.limits["document"]
+        items = {"joint": [unit_items(unit, limit) for unit in units]} if reads == "joint" else {}
+        if reads != "joint":
+            items["text"] = [_texts(unit) for unit in units]
+        if reads == "apart":
+            items["image"] = [_pictures(unit) for unit in units]
+        encoded = {name: self._encode_items(of_units) for name, of_units in items.items()}
+        return [UnitVectors({name: found[k] for name, found in encoded.items()}) for k in range(len(units))]
+
+    def encode_query(self, query: Query) -> QueryVectors:
+        """Return the vectors of a query; a text longer than the model reads is several parts.
+
+        Where parts have unequal numbers of vectors, they are as `token_sets.stacked` has it.
+
+        Raises:
+            QueryError: an image where the model reads none; or one that is missing, is not an image, or
+                holds too many pixels.
+            ModelError: the model fails, or gives vectors that are not finite.
+        """
+        embedder = self._embedder
+        if query.images and embedder.reads == "text":
+            raise QueryError(
+                f"{self.name} reads no pictures, and the query holds {len(query.images)}: ask in words only, "
+                "or fill a library with a model that reads pictures, such as plait-mini"
+            )
+        pictures = [open_picture(image, max_pixels=self._max_pixels) for image in query.images]
+        gather = query_parts if embedder.reads == "joint" else _parts_apart
+        parts, weights = gather(query, pictures, embedder.limits["query"])
+        vectors = stacked(embedder.vectors(parts, "query"))
+        names = [field.name for field in self.fields]
+        return QueryVectors(dict.fromkeys(names, vectors), dict.fromkeys(names, weights))
+
+    def _encode_items(self, items: Sequence[Sequence[Item]]) -> list[Vectors]:
+        """Return (items, tokens, width) for each unit's items; pictures are opened a batch at a time."""
+        flat = [item for of_unit in items for item in of_unit]
+        words = [k for k, item in enumerate(flat) if item.picture is None]
+        shown = [k for k, item in enumerate(flat) if item.picture is not None]
+        found = np.zeros((len(flat), self._tokens, self._embedder.width), np.float32)
+        for batch in (*_batches(words, _TEXT_BATCHES * self._batch_size), *_batches(shown, self._batch_size)):
+            for k, vectors in zip(batch, self._encode_batch([flat[k] for k in batch]), strict=True):
+                found[k] = self._fitted(vectors)
+        ends = np.cumsum([len(of_unit) for of_unit in items], dtype=int)
+        return np.split(found, ends[:-1]) if items else []
+
+    def _encode_batch(self, items: Sequence[Item]) -> list[Vectors]:
+        """Return (n, width) for each item; a picture goes with the first window of its text."""
+        limit = self._embedder.limits["document"]
+        windows = [limit.windows(item.text) or [""] for item in items]
+        parts: list[Part] = []
+        for item, texts in zip(items, windows, strict=True):
+            parts += [(texts[0], self._open(item.picture)), *((text, None) for text in texts[1:])]
+            if item.is_window or len(texts) > 1:
+                self._windows += len(texts)
+                self._truncated += sum(limit.count(text) > limit.max_tokens for text in texts)
+        vectors = iter(self._embedder.vectors(parts, "document"))
+        return [self._merged([(next(vectors), limit.count(text)) for text in texts]) for texts in windows]
+
+    def _merged(self, windows: Sequence[tuple[Vectors, int]]) -> Vectors:
+        """Return the vectors of an item from those of its windows and how many tokens each has."""
+        if len(windows) == 1 or self._embedder.has_tokens:
+            return np.concatenate([vectors for vectors, _ in windows])
+        vectors = np.concatenate([vectors for vectors, _ in windows])
+        return weighted_mean(vectors, [count for _, count in windows])[None]
+
+    def _fitted(self, vectors: Vectors) -> Vectors:
+        """Return (tokens, width) from any number of vectors."""
+        if len(vectors) > self._tokens:
+            self._pooled += 1
+            vectors = pooled(vectors, self._tokens)
+        return filled(vectors, self._tokens)
+
+    def _open(self, path: str | None) -> PillowImage.Image | None:
+        if path is None:
+            return None
+        try:
+            return open_picture(path, max_pixels=self._max_pixels)
+        except QueryError as error:
+            raise ReadError(path, str(error).removeprefix(path).strip(), "add its document again") from error
+
+
+def _loaded(folder: Path) -> Any:
+    """Return the model of a folder, in float32."""
+    kind = checkpoint.kind_of(folder)
+    if kind not in ("SentenceTransformer", "MultiVectorEncoder"):
+        raise ModelError(
+            f"{folder} holds a {kind} model, expected a SentenceTransformer or MultiVectorEncoder: open it "
+            "with plait.encode.load_encoder"
+        )
+    model_class = _model_class(folder, kind)
+    options = {"dtype": torch.float32}
+    try:
+        with no_progress_bars():
+            return model_class(
+                str(folder), local_files_only=True, trust_remote_code=False, model_kwargs=options
+            )
+    except PlaitError:
+        raise
+    except (*FAILURES, OSError, ImportError, SafetensorError) as error:
+        raise ModelError(f"{folder} holds a {kind} that cannot be loaded: {first_line(error)}") from error
+
+
+def _model_class(folder: Path, kind: str) -> Any:
+    if any(name.startswith("plait.") for name in checkpoint.module_types(folder)):
+        ours = require("plait.encode.st")
+        return {
+            "SentenceTransformer": ours.RetSentenceTransformer,
+            "MultiVectorEncoder": ours.RetMultiVectorEncoder,
+        }[kind]
+    return getattr(require("sentence_transformers"), kind)
+
+
+def _texts(unit: Unit) -> list[Item]:
+    """Return each passage under the unit's headings; the captions where there is none."""
+    heading = heading_of(unit)
+    texts = ["\n".join(part for part in (heading, text) if part) for text in texts_of(unit)]
+    return [Item(text, None) for text in texts] if unit.passages or texts[0].strip() else []
+
+
+def _pictures(unit: Unit) -> list[Item]:
+    return [Item("", figure.picture.path) for figure in unit.figures if figure.picture is not None]
+
+
+def _parts_apart(
+    query: Query, pictures: Sequence[PillowImage.Image], limit: TextLimit
+) -> tuple[list[Part], Vectors]:
+    """Return each text and each picture as a part; a text's windows share its weight by their tokens."""
+    parts: list[Part] = []
+    weights: list[float] = []
+    for text, weight in zip(query.texts, query.text_weights, strict=True):
+        windows = limit.windows(text)
+        parts += [(window, None) for window in windows]
+        weights += [float(weight * share) for share in shares([max(1, limit.count(w)) for w in windows])]
+    parts += [("", picture) for picture in pictures]
+    return parts, shares([*weights, *query.image_weights])
+
+
+def _batches(places: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    return (places[start : start + size] for start in range(0, len(places), size))

@@ -16,7 +16,8 @@ class Settings:
     """What a user may change; each also as PLAIT_<NAME> in the environment.
 
     Attributes:
-        model: encoder of a new library: "plait-mini", or the folder of a ReT checkpoint.
+        model: encoder of a new library: "plait-mini", or the folder, pip package or downloaded hub name of
+            a ReT, ReT-2 or sentence-transformers model.
         threads: batches that plait-mini encodes at a time, each on one torch thread, or the torch threads
             of another model; 0 means one a core.
         read_workers: files read at once, each in its own process.

@@ -14,11 +14,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 from tests.helpers.fake_hub import FakeHub
 from tests.helpers.tiny_ret import save_tiny_checkpoint
 
 OFFICIAL = Path(__file__).parents[1] / "fixtures" / "ret" / "clip_vit_b"
+_MODULES = "sentence_transformers.models"
 RELEASE = "aimagelab/ReT-OpenCLIP-ViT-H-14"
 
 # A test run started in the background inherits an ignored SIGINT; a person's terminal does not.
@@ -30,13 +33,28 @@ _INTERRUPTIBLE = (
 
 @pytest.fixture
 def web(tmp_path: Path) -> Iterator[FakeHub]:
-    """A hub with a checkpoint of ours and one of the official release."""
+    """A hub with a checkpoint of ours, one of the official release, and a sentence-transformers model."""
     with FakeHub(tmp_path / "hub") as running:
+        make_embedder(running.folder / "acme" / "embedder")
         repo = save_tiny_checkpoint(running.folder / "acme" / "ret")
         (repo / "README.md").write_text("---\nlicense: mit\n---\nA tiny one.\n")
         (repo / "pytorch_model.bin").write_bytes(b"the same weights again")
         shutil.copytree(OFFICIAL, running.folder / "acme" / "official")
         yield running
+
+
+def make_embedder(folder: Path) -> None:
+    (folder / "1_Pooling").mkdir(parents=True)
+    modules = [
+        {"path": "", "type": f"{_MODULES}.Transformer"},
+        {"path": "1_Pooling", "type": f"{_MODULES}.Pooling"},
+    ]
+    config = {"model_type": "bert", "num_hidden_layers": 2, "hidden_size": 4, "max_position_embeddings": 16}
+    for name, value in {
+        "modules.json": modules, "config.json": config, "1_Pooling/config.json": {"pooling_mode": "mean"}
+    }.items():  # fmt: skip
+        (folder / name).write_text(json.dumps(value))
+    save_file({"weight": np.zeros((500, 1000), np.float32)}, folder / "model.safetensors")
 
 
 def models(
@@ -96,12 +114,13 @@ def test_a_model_is_downloaded_described_and_used(web: FakeHub) -> None:
 
 
 def test_json_says_the_same(web: FakeHub) -> None:
-    brought = json.loads(models(web, "download", "acme/ret", "--json").stdout)
-    shown = json.loads(models(web, "info", "acme/ret", "--json").stdout)
+    brought = json.loads(models(web, "download", "acme/embedder", "--json").stdout)
+    shown = json.loads(models(web, "info", "acme/embedder", "--json").stdout)
     assert brought == shown
-    assert (shown["tokens"], shown["width"], shown["library"]) == (3, 8, True)
-    assert shown["text"] == {"kind": "clip_text_model", "layers": 3, "width": 8, "read": [0, 2]}
-    assert shown["revision"] == web.commit_of("acme/ret", "main") == Path(shown["folder"]).name
+    assert (shown["tokens"], shown["width"], shown["library"]) == (1, 4, True)
+    assert shown["text"] == {"kind": "bert", "layers": 2, "width": 4, "read": []}
+    assert shown["parameters"] == {"model": 500_000}
+    assert shown["revision"] == web.commit_of("acme/embedder", "main") == Path(shown["folder"]).name
 
 
 def test_the_list_tells_what_is_here(web: FakeHub) -> None:
@@ -112,18 +131,16 @@ def test_the_list_tells_what_is_here(web: FakeHub) -> None:
     before = here()
     assert before["plait-mini"] == ("with plait", "plait-mini")
     assert before[RELEASE] == ("not here", "ReT, official release")
-    assert "acme/ret" not in before
-    web.tag("acme/official", "v1")
-    models(web, "download", "acme/ret")
-    models(web, "download", "acme/official", "--revision", "v1")
-    assert here() == before | {
-        "acme/ret": ("downloaded", "ReT"),
-        "acme/official@v1": ("downloaded", "ReT, official release"),
-    }
-    assert models(web, "info", "acme/official@v1").returncode == 0
-    assert re.search(
-        rf"^{RELEASE}\s+not here\s+ReT, official release$", models(web, "list").stdout, re.MULTILINE
-    )
+    assert "acme/embedder" not in before
+    web.tag("acme/embedder", "v1")
+    models(web, "download", "acme/embedder")
+    models(web, "download", "acme/embedder", "--revision", "v1")
+    found = ("downloaded", "sentence-transformers")
+    assert here() == before | {"acme/embedder": found, "acme/embedder@v1": found}
+    assert models(web, "info", "acme/embedder@v1").returncode == 0
+    rows = models(web, "list").stdout
+    assert re.search(rf"^{RELEASE}  not here +ReT, official release$", rows, re.MULTILINE)
+    assert re.search(r"^acme/embedder +downloaded +2 MB  sentence-transformers$", rows, re.MULTILINE)
 
 
 def test_a_release_that_is_not_here_is_described_from_what_is_published(web: FakeHub) -> None:
@@ -148,11 +165,11 @@ def test_a_checkpoint_without_its_tokenizer_says_what_a_library_lacks(web: FakeH
 
 
 def test_a_folder_of_ones_own_is_named_in_the_next_step(web: FakeHub) -> None:
-    brought = models(web, "download", "acme/ret", "--to", "mine")
-    assert "next: PLAIT_MODEL=mine plait add FOLDER" in brought.stdout
+    brought = models(web, "download", "acme/embedder", "--to", "mine")
+    assert brought.stdout.splitlines()[-1] == "next: PLAIT_MODEL=mine plait add FOLDER"
     assert (web.folder.parent / "mine" / "model.safetensors").is_file()
-    assert "mine holds other files" in one_line(models(web, "download", "acme/ret", "--to", "."), 4).replace(
-        ". holds", "mine holds"
+    assert "hub holds other files" in one_line(
+        models(web, "download", "acme/embedder", "--to", web.folder), 4
     )
 
 
@@ -178,9 +195,9 @@ def test_what_cannot_be_done_is_one_line(web: FakeHub, arguments: list[str], cod
 
 
 def test_control_c_keeps_what_came_and_the_same_command_goes_on(web: FakeHub) -> None:
-    web.stall("model.safetensors", after=1000)
+    web.stall("model.safetensors", after=100_000)
     running = subprocess.Popen(
-        [sys.executable, "-c", _INTERRUPTIBLE, "models", "download", "acme/ret"],
+        [sys.executable, "-c", _INTERRUPTIBLE, "models", "download", "acme/embedder"],
         env=web.environment(web.folder.parent / "cache"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -197,13 +214,13 @@ def test_control_c_keeps_what_came_and_the_same_command_goes_on(web: FakeHub) ->
         == "plait: interrupted; files that came completely stay, and the same command goes on from there\n"
     )
     small = len(fetched(web, "config.json"))
-    left = one_line(models(web, "info", "acme/ret"), 4)
+    left = one_line(models(web, "info", "acme/embedder"), 4)
     assert (
-        "weights are missing: its download or copy was not complete; run  plait models download acme/ret"
+        "weights are missing: its download or copy was not complete; run  plait models download acme/embedder"
         in left
     )
     assert "not complete" in models(web, "list").stdout
-    assert models(web, "download", "acme/ret").returncode == 0
+    assert models(web, "download", "acme/embedder").returncode == 0
     assert len(fetched(web, "model.safetensors")) == 2
     assert len(fetched(web, "config.json")) == small
 
@@ -216,7 +233,7 @@ def fetched(web: FakeHub, file: str) -> list[str]:
 def test_a_terminal_sees_how_far_it_is(web: FakeHub) -> None:
     screen, terminal = pty.openpty()
     running = subprocess.Popen(
-        [sys.executable, "-m", "plait", "models", "download", "acme/official"],
+        [sys.executable, "-m", "plait", "models", "download", "acme/embedder"],
         env=web.environment(web.folder.parent / "cache") | {"COLUMNS": "120", "TERM": "xterm"},
         stdout=subprocess.PIPE,
         stderr=terminal,
@@ -226,12 +243,11 @@ def test_a_terminal_sees_how_far_it_is(web: FakeHub) -> None:
     drawn = b"".join(_read_all(screen)).decode()
     assert running.wait(timeout=60) == 0
     assert running.stdout is not None
-    assert b"acme/official is in" in running.stdout.read()
+    assert b"acme/embedder is in" in running.stdout.read()
     running.stdout.close()
     os.close(screen)
-    size = sum(file.stat().st_size for file in OFFICIAL.iterdir() if file.suffix in {".json", ".safetensors"})
     assert "model.safetensors" in drawn
-    assert f"{size / 1e6:.1f}/{size / 1e6:.1f} MB" in re.sub("\x1b\\[[0-9;?]*[a-zA-Z]", "", drawn)
+    assert "2.0/2.0 MB" in re.sub("\x1b\\[[0-9;?]*[a-zA-Z]", "", drawn)
 
 
 def _read_all(screen: int) -> Iterator[bytes]:

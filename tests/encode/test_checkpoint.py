@@ -61,6 +61,17 @@ def modules(*types: str) -> list[dict[str, object]]:
             "MultiVectorEncoder",
         ),
         (
+            {
+                "config": {"model_type": "plait-ret-retrieval"},
+                "modules": modules("plait.encode.st.module.RetModule"),
+                "config_sentence_transformers": {
+                    "model_type": "MultiVectorEncoder",
+                    "prompts": {"query": "a "},
+                },
+            },
+            "MultiVectorEncoder",  # a ReT checkpoint knows no prompts
+        ),
+        (
             {"modules": modules("plait.encode.st.module.RetModule"), "adapter_config": {}},
             "SentenceTransformer",
         ),

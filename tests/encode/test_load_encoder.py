@@ -48,6 +48,17 @@ def test_a_ret_checkpoint_is_opened_as_ret_whoever_stored_it(tmp_path):
     assert np.array_equal(one.encode_query(query).fields["ret"], other.encode_query(query).fields["ret"])
 
 
+def test_the_prompts_of_a_ret_pipeline_are_kept(tmp_path):
+    checkpoint = save_tiny_checkpoint(tmp_path / "checkpoint")
+    with no_progress_bars():
+        model = RetMultiVectorEncoder(str(checkpoint), device="cpu", prompts={"query": "turn "})
+        model.save(str(tmp_path / "pipeline"))
+    prompted, plain = (load_encoder(str(folder), threads=1) for folder in (tmp_path / "pipeline", checkpoint))
+    (found,) = prompted.encode_query(Query.of("left")).fields.values()
+    (expected,) = plain.encode_query(Query.of("turn left")).fields.values()
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
 def test_an_adapter_on_ret_is_opened_with_the_model_that_it_extends(tmp_path):
     checkpoint = save_tiny_checkpoint(tmp_path / "checkpoint")
     with no_progress_bars():

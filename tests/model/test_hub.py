@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 from tests.helpers.fake_hub import FakeHub
 
 from plait.errors import ModelError
-from plait.model import hub
+from plait.model import fetching, hub
 from plait.model.files import stored_tensors
 
 OFFICIAL = Path(__file__).parents[1] / "fixtures" / "ret" / "clip_vit_b"
@@ -116,9 +116,12 @@ def test_a_file_is_refused(tmp_path: Path) -> None:
         hub.resolve(file)
 
 
-def test_a_name_that_means_nothing_says_what_names_look_like() -> None:
-    with pytest.raises(ModelError, match=r"no model 'no-such-thing'.*looks like owner/name"):
-        hub.resolve("no-such-thing")
+@pytest.mark.parametrize(
+    "name", ["no-such-thing", "", "__main__", "~nobody-here/x/y", "a\0b", "x" * 5000, "../.."]
+)
+def test_a_name_that_means_nothing_says_what_names_look_like(name: str) -> None:
+    with pytest.raises(ModelError, match=r"looks like owner/name|holds no model"):
+        hub.resolve(name)
 
 
 # --- a package ---
@@ -172,6 +175,15 @@ def test_to_import_it_is_light() -> None:
     code = f"import sys, plait.model.hub; print(sorted({heavy} & set(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def test_bytes_that_xet_reports_twice_are_counted_once() -> None:
+    seen: list[tuple[str, int, int]] = []
+    bar = fetching._Count(lambda *now: seen.append(now), 50).bar("w")(total=40, initial=10, unit="B")
+    bar.update_transfer(20)
+    bar.update(20)
+    bar.set_transfer_postfix_str("fast", refresh=False)
+    assert seen == [("w", 10, 50), ("w", 30, 50)]
 
 
 # --- the hub, as another process sees it ---

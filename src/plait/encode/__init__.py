@@ -16,7 +16,7 @@ def load_encoder(name: str = _SHIPPED, *, threads: int = 0, max_pixels: int = 50
         name: "plait-mini"; or where a model lies: a folder, an installed package, or a hub name that was
             downloaded. It may be a ReT or ReT-2 checkpoint, a SentenceTransformer or a MultiVectorEncoder of
             sentence-transformers, or a folder of plait-mini's form.
-        threads: torch threads; 0 leaves torch's own choice.
+        threads: batches encoded at a time, each by one torch thread; 0 means one a core.
         max_pixels: larger pictures are refused before they are decoded.
 
     Raises:

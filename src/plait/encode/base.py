@@ -18,7 +18,8 @@ class Encoder(Protocol):
         fingerprint: changes whenever the vectors would; a library refuses another one.
         fields: the vector fields it fills.
         mixture: how its lanes and BM25 are best combined; None when that was never fitted.
-        windows: windows so far that texts longer than the model reads were cut into, for units.
+        windows: windows so far that texts of units longer than the model reads were cut into; those of
+            queries may be counted too.
         truncated: texts so far that were cut in spite of windows, so that words were not encoded; 0
             unless a tokenizer makes more tokens of a window than it made of the same words before.
     """

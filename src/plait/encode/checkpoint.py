@@ -39,9 +39,10 @@ def kind_of(folder: Path) -> Kind:
     """
     config = _read(folder / "config.json")
     declared = str(config.get("model_type"))
-    if declared in _MODELS:
+    is_pipeline = (folder / "modules.json").is_file()
+    if declared in _MODELS and not (is_pipeline and _has_prompts(folder)):
         return _MODELS[declared]
-    if (folder / "modules.json").is_file():
+    if is_pipeline:
         return _pipeline_kind(folder)
     architectures = [str(name) for name in config.get("architectures") or ()]
     # Late-interaction models that sentence-transformers reads without a modules.json.
@@ -88,6 +89,12 @@ _EXPECTED = (
     'give "plait-mini", a ReT or ReT-2 checkpoint, or a SentenceTransformer or MultiVectorEncoder of '
     "sentence-transformers, which has a modules.json"
 )
+
+
+def _has_prompts(folder: Path) -> bool:
+    """Return whether a pipeline says more before a text than its model alone would."""
+    prompts = _read(folder / "config_sentence_transformers.json").get("prompts")
+    return isinstance(prompts, dict) and any(prompts.values())
 
 
 def _pipeline_kind(folder: Path) -> Kind:

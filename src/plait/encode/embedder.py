@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import nullcontext
-from typing import Any, Literal, get_args
+import copy
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal, ParamSpec, TypeVar, get_args
 
 import numpy as np
 from PIL import Image as PillowImage
 
 from plait.encode.quiet import no_warnings
 from plait.encode.reading_limit import Side, longest_text, text_limit
-from plait.encode.threads import torch_threads
+from plait.encode.threads import SideBySide
 from plait.encode.token_sets import unit_length
+from plait.encode.windows import TextLimit
 from plait.errors import ModelError, PlaitError
 from plait.extras import require
+from plait.schema import Image
 from plait.scoring.vectors import Vectors
 
 Reads = Literal["text", "joint", "apart"]
-Part = tuple[str, PillowImage.Image | None]  # what is encoded together: words, "" for none, and a picture
+Part = tuple[str, Image | None]  # what is encoded together: words, "" for none, and a picture
+Open = Callable[[Image], PillowImage.Image]
 
 _SLIMMEST = 50
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 # What models raise on inputs that they cannot read.
 FAILURES = (RuntimeError, ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError)
 
 
 class Embedder:
-    """Asks a model for vectors.
+    """Asks a model for vectors, from any number of threads.
 
     Attributes:
         name: what the model is called in messages.
@@ -42,70 +49,90 @@ class Embedder:
         """Wrap a SentenceTransformer or MultiVectorEncoder, and try it out.
 
         Args:
-            threads: torch threads while encoding; 0 leaves torch's own choice.
-            batch_size: parts encoded at once.
+            threads: on a CPU, batches encoded at a time, each by one torch thread; 0 means one a core.
+            batch_size: parts a batch.
 
         Raises:
             ModelError: it is neither, reads no text, cannot encode a word or a picture, or gives vectors of
                 unequal width.
         """
-        self._model = model
-        self._threads = threads
-        self._batch_size = batch_size
         self.name = name
         self.has_tokens = _has_tokens(model, name)
         self.reads = _reads(model, name)
+        self._batch_size = batch_size
+        self._side_by_side = SideBySide(threads if model.device.type == "cpu" else 1)
+        self._lock = threading.Lock()  # a call may change the tokenizer's settings
+        self._model = copy.copy(model)  # shares all weights
+        self._model.preprocess = self._alone(model.preprocess)
         sides: tuple[Side, ...] = get_args(Side)
         with no_warnings():
             tried = {side: self._try_out(side) for side in sides}
             self.width = self._common_width(tried)
-            self.limits = {side: text_limit(model, side, as_input=self._words) for side in sides}
+            self.limits = {side: self._limit(side) for side in sides}
             self.most_vectors = self._most_vectors(tried["document"].values())
 
-    def vectors(self, parts: Sequence[Part], side: Side) -> list[Vectors]:
+    def vectors(self, parts: Sequence[Part], side: Side, *, open_one: Open) -> list[Vectors]:
         """Return (n, width) for each part: n >= 1 vectors of unit length, in the model's order.
 
         One vector of zeros stands for a part that is blank, or that the model makes nothing of.
 
+        Args:
+            open_one: gives a part's picture; called a batch at a time.
+
         Raises:
             ModelError: the model fails, or gives vectors that are not finite.
         """
-        found = dict.fromkeys(range(len(parts)), np.zeros((1, self.width), np.float32))
-        for kind in ((True, False), (False, True), (True, True)):  # a batch holds one kind only
-            chosen = [
-                k
-                for k, (text, picture) in enumerate(parts)
-                if (bool(text.strip()), picture is not None) == kind
-            ]
-            if chosen:
-                given = self._asked([parts[k] for k in chosen], side)
-                found |= {k: one for k, one in zip(chosen, given, strict=True) if len(one)}
-        return [found[k] for k in range(len(parts))]
 
-    def _asked(self, parts: Sequence[Part], side: Side) -> list[Vectors]:
-        """Return (n, d) for each part, n >= 0."""
+        def encoded(rows: Sequence[int]) -> list[Vectors]:
+            some = [parts[row] for row in rows]
+            inputs = [self._input(text, None if image is None else open_one(image)) for text, image in some]
+            return self._asked(inputs, side, kind=_kind(some[0]))
+
+        found = dict.fromkeys(range(len(parts)), np.zeros((1, self.width), np.float32))
+        batches = self._alike(parts)
+        for rows, given in zip(batches, self._side_by_side.each(encoded, batches), strict=True):
+            found |= {row: one for row, one in zip(rows, given, strict=True) if len(one)}
+        return [found[row] for row in range(len(parts))]
+
+    def _alike(self, parts: Sequence[Part]) -> list[list[int]]:
+        """Return the rows that are not blank in batches of one kind, long texts first."""
+        kinds: dict[str, list[int]] = {}
+        for row in sorted(range(len(parts)), key=lambda row: -len(parts[row][0])):
+            kinds.setdefault(_kind(parts[row]), []).append(row)
+        kinds.pop("nothing", None)
+        size = self._batch_size
+        return [rows[start : start + size] for rows in kinds.values() for start in range(0, len(rows), size)]
+
+    def _asked(self, inputs: Sequence[Any], side: Side, *, kind: str) -> list[Vectors]:
+        """Return (n, d) for each input of one batch, n >= 0."""
         encode = self._model.encode_query if side == "query" else self._model.encode_document
-        inputs = [self._input(part) for part in parts]
         try:
-            with torch_threads(self._threads) if self._threads else nullcontext():
-                given = encode(
-                    inputs, batch_size=self._batch_size, show_progress_bar=False, convert_to_numpy=True
-                )
+            given = encode(
+                list(inputs), batch_size=len(inputs), show_progress_bar=False, convert_to_numpy=True
+            )
         except PlaitError:
             raise
         except FAILURES as error:
             reason = f"{type(error).__name__}: {first_line(error)}"
-            raise ModelError(f"{self.name} cannot encode a {side} of {_shown(parts)} ({reason})") from error
+            raise ModelError(f"{self.name} cannot encode a {side} of {kind} ({reason})") from error
         vectors = [np.atleast_2d(np.asarray(one, np.float32)) for one in given]
         if not all(np.isfinite(one).all() for one in vectors):
             raise ModelError(
-                f"{self.name} gives vectors that hold NaN or infinity for a {side} of {_shown(parts)}: its "
-                "weights are damaged, or overflow in their number format; get it again, or use another model"
+                f"{self.name} gives vectors that hold NaN or infinity for a {side} of {kind}: its weights "
+                "are damaged, or overflow in their number format; get it again, or use another model"
             )
         return [unit_length(one) for one in vectors]
 
-    def _input(self, part: Part) -> Any:
-        text, picture = part
+    def _alone(self, function: Callable[_P, _R]) -> Callable[_P, _R]:
+        """Return the function so that it runs in one thread at a time."""
+
+        def alone(*args: _P.args, **options: _P.kwargs) -> _R:
+            with self._lock:
+                return function(*args, **options)
+
+        return alone
+
+    def _input(self, text: str, picture: PillowImage.Image | None) -> Any:
         if picture is None:
             return self._words(text)
         shown = {"image": _broadened(picture)}
@@ -118,12 +145,12 @@ class Embedder:
     def _try_out(self, side: Side) -> dict[str, Vectors]:
         """Return the vectors of an input of each kind that the model reads."""
         picture = PillowImage.new("RGB", (32, 32), "white")
-        kinds: dict[str, Part] = {"words": ("a", None)}
+        inputs = {"words": self._words("a")}
         if self.reads != "text":
-            kinds["a picture"] = ("", picture)
+            inputs["a picture"] = self._input("", picture)
         if self.reads == "joint":
-            kinds["both"] = ("a", picture)
-        return {kind: self._asked([part], side)[0] for kind, part in kinds.items()}
+            inputs["words and a picture"] = self._input("a", picture)
+        return {kind: self._asked([given], side, kind=kind)[0] for kind, given in inputs.items()}
 
     def _common_width(self, tried: Mapping[Side, Mapping[str, Vectors]]) -> int:
         widths: dict[str, int] = {
@@ -136,9 +163,14 @@ class Embedder:
             raise ModelError(f"{self.name} gives vectors of unequal width, which cannot be compared: {told}")
         return next(iter(widths.values()))
 
+    def _limit(self, side: Side) -> TextLimit:
+        limit = text_limit(self._model, side, as_input=self._words)
+        return replace(limit, offsets=self._alone(limit.offsets))
+
     def _most_vectors(self, tried: Iterable[Vectors]) -> int | None:
         words = "a " * min(30, self.limits["document"].max_tokens)
-        counts = {len(vectors) for vectors in (*tried, *self._asked([(words, None)], "document"))}
+        long = self._asked([self._words(words)], "document", kind="words")
+        counts = {len(vectors) for vectors in (*tried, *long)}
         if len(counts) == 1:  # one vector, or as many for all inputs, such as ReT's
             return counts.pop()
         return longest_text(self._model, "document", as_input=self._words) if self.reads == "text" else None
@@ -172,10 +204,12 @@ def _broadened(picture: PillowImage.Image) -> PillowImage.Image:
     return picture if size == picture.size else picture.resize(size)
 
 
-def _shown(parts: Sequence[Part]) -> str:
-    text, picture = parts[0]
-    kinds = [*(["words"] if text.strip() else []), *(["a picture"] if picture is not None else [])]
-    return " and ".join(kinds)
+def _kind(part: Part) -> str:
+    """Return what a part holds, in words."""
+    text, picture = part
+    if picture is None:
+        return "words" if text.strip() else "nothing"
+    return "words and a picture" if text.strip() else "a picture"
 
 
 def first_line(error: Exception) -> str:

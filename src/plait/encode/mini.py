@@ -287,7 +287,7 @@ def _stand_in(opened: Sequence[Seen]) -> Seen:
     """Return vectors for a figure that could not be opened, never nearer to a query than all the others.
 
     A mean's product with a query is the mean of the products, so it is at most the best of them. Zeros
-    would beat every figure that a query is far from.
+    would beat every figure that a query is far from. Means are shorter than unit length.
     """
     pooled: Vectors = np.stack([vector for vector, _, _ in opened]).mean(0)
     _, tokens, _ = opened[0]

@@ -13,6 +13,7 @@ from PIL import Image as PillowImage
 from tokenizers import Encoding, Tokenizer
 from torch import Tensor
 
+from plait.encode.batching import length_batches
 from plait.encode.merging import weighted_mean
 from plait.encode.threads import SideBySide, torch_threads
 from plait.encode.windows import TextLimit
@@ -120,8 +121,7 @@ class Towers:
     def _encoded(self, ids: Sequence[list[int]]) -> Vectors:
         """Return (texts, d), the mean over each text's tokens, unit length."""
         encoded = np.empty((len(ids), self._config.text.width), np.float32)
-        # Longest first: shorter batches then fit where longer ones were, and the heap does not creep up.
-        batches = _batches([len(row) for row in ids])
+        batches = length_batches([len(row) for row in ids], max_tokens=_BATCH_TOKENS)
         if batches:
             _ = self._text  # read once, before several threads ask for it
         found = self.batches.each(lambda rows: self._mean_pooled([ids[row] for row in rows]), batches)
@@ -177,18 +177,6 @@ def _merged(vectors: Vectors, tokens: Sequence[Sequence[int]]) -> Vectors:
         merged[row] = of_text[0] if len(weights) == 1 else weighted_mean(of_text, weights)
         start += len(weights)
     return merged
-
-
-def _batches(lengths: Sequence[int]) -> list[list[int]]:
-    """Return the rows in batches of like length, longest first; padded, none has many tokens."""
-    batches: list[list[int]] = []
-    longest = 0
-    for row in sorted(range(len(lengths)), key=lambda row: -lengths[row]):
-        if not batches or (len(batches[-1]) + 1) * longest > _BATCH_TOKENS:
-            batches.append([])
-            longest = lengths[row]
-        batches[-1].append(row)
-    return batches
 
 
 def package_folder(package: str) -> Path:

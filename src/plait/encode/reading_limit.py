@@ -72,7 +72,7 @@ def _input_module(model: Any, side: Side) -> Any:
 
 def _positions(module: Any) -> int:
     """Return how many positions a module's own configuration names: the limit where nothing cuts."""
-    config = getattr(module, "config", None)
+    config: Any = getattr(module, "config", None)
     text_config = config.get_text_config() if hasattr(config, "get_text_config") else None
     positions = getattr(text_config, "max_position_embeddings", None)
     return positions if positions and positions > 0 else sys.maxsize

@@ -15,6 +15,7 @@ from PIL import Image as PillowImage
 from safetensors import SafetensorError
 from torch import Tensor
 
+from plait.encode.batching import length_batches
 from plait.encode.items import query_parts, unit_items
 from plait.encode.pictures import open_picture
 from plait.encode.quiet import no_progress_bars
@@ -184,20 +185,13 @@ class RetEncoder:
 
         field = self.fields[0]
         vectors = np.empty((len(parts), field.tokens, field.width), np.float32)
-        batches = [self._batch(parts, rows) for rows in self._alike(parts)]
+        kinds = [(bool(text), picture is not None) for text, picture in parts]  # no tower runs for nothing
+        lengths = [self._limit.count(text) for text, _ in parts]
+        rows = length_batches(lengths, kinds=kinds, batch_size=self._batch_size)
+        batches = [self._batch(parts, of_batch) for of_batch in rows]
         for batch, found in zip(batches, self._side_by_side.each(encoded, batches), strict=True):
             vectors[batch.rows] = found.reshape(-1, field.tokens, field.width).numpy()
         return vectors
-
-    def _alike(self, parts: Sequence[_Part]) -> list[list[int]]:
-        """Return the rows in batches of one kind, so that no tower runs for nothing, and of like length."""
-        kinds: dict[tuple[bool, bool], list[int]] = {}
-        for row, (text, picture) in enumerate(parts):
-            kinds.setdefault((bool(text), picture is not None), []).append(row)
-        lengths = [self._limit.count(text) for text, _ in parts]
-        alike = [sorted(rows, key=lambda row: -lengths[row]) for rows in kinds.values()]
-        size = self._batch_size
-        return [rows[start : start + size] for rows in alike for start in range(0, len(rows), size)]
 
     def _batch(self, parts: Sequence[_Part], rows: list[int]) -> _Batch:
         texts = [text for row in rows if (text := parts[row][0])]

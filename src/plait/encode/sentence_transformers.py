@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -23,10 +23,10 @@ from plait.encode.windows import TextLimit
 from plait.errors import InputError, ModelError, PlaitError, QueryError, ReadError
 from plait.extras import require
 from plait.model import hub
-from plait.schema import Query, Unit
+from plait.schema import Image, Query, Unit
 from plait.scoring.vectors import QueryVectors, UnitVectors, VectorField, Vectors
 
-_TEXT_BATCHES = 16  # batches of texts given at once, so that texts of like length are encoded together
+_BATCHES = 16  # given at once, so that texts of like length are encoded together
 
 
 class SentenceTransformerEncoder:
@@ -67,9 +67,9 @@ class SentenceTransformerEncoder:
             model: a SentenceTransformer or MultiVectorEncoder.
             name: what the user calls it.
             fingerprint: of all that the vectors depend on; another one is another model.
-            threads: torch threads while encoding; 0 leaves torch's own choice.
+            threads: on a CPU, batches encoded at a time, each by one torch thread; 0 means one a core.
             max_pixels: larger pictures are refused before they are decoded.
-            batch_size: items encoded at once.
+            batch_size: items a batch.
             max_tokens_per_item: vectors an item of a model with many, each 2 bytes a number on disk and 4
                 in memory. A model that never gives as many gets fewer.
 
@@ -195,36 +195,34 @@ class SentenceTransformerEncoder:
                 f"{self.name} reads no pictures, and the query holds {len(query.images)}: ask in words only, "
                 "or fill a library with a model that reads pictures, such as plait-mini"
             )
-        pictures = [open_picture(image, max_pixels=self._max_pixels) for image in query.images]
         gather = query_parts if embedder.reads == "joint" else _parts_apart
-        parts, weights = gather(query, pictures, embedder.limits["query"])
-        vectors = stacked(embedder.vectors(parts, "query"))
+        parts, weights = gather(query, query.images, embedder.limits["query"])
+        vectors = stacked(embedder.vectors(parts, "query", open_one=self._open))
         names = [field.name for field in self.fields]
         return QueryVectors(dict.fromkeys(names, vectors), dict.fromkeys(names, weights))
 
     def _encode_items(self, items: Sequence[Sequence[Item]]) -> list[Vectors]:
-        """Return (items, tokens, width) for each unit's items; pictures are opened a batch at a time."""
+        """Return (items, tokens, width) for each unit's items."""
         flat = [item for of_unit in items for item in of_unit]
-        words = [k for k, item in enumerate(flat) if item.picture is None]
-        shown = [k for k, item in enumerate(flat) if item.picture is not None]
         found = np.zeros((len(flat), self._tokens, self._embedder.width), np.float32)
-        for batch in (*_batches(words, _TEXT_BATCHES * self._batch_size), *_batches(shown, self._batch_size)):
-            for k, vectors in zip(batch, self._encode_batch([flat[k] for k in batch]), strict=True):
+        size = _BATCHES * self._batch_size
+        for start in range(0, len(flat), size):
+            for k, vectors in enumerate(self._encode_some(flat[start : start + size]), start):
                 found[k] = self._fitted(vectors)
         ends = np.cumsum([len(of_unit) for of_unit in items], dtype=int)
         return np.split(found, ends[:-1]) if items else []
 
-    def _encode_batch(self, items: Sequence[Item]) -> list[Vectors]:
+    def _encode_some(self, items: Sequence[Item]) -> list[Vectors]:
         """Return (n, width) for each item; a picture goes with the first window of its text."""
         limit = self._embedder.limits["document"]
         windows = [limit.windows(item.text) or [""] for item in items]
         parts: list[Part] = []
         for item, texts in zip(items, windows, strict=True):
-            parts += [(texts[0], self._open(item.picture)), *((text, None) for text in texts[1:])]
+            parts += [(texts[0], item.picture), *((text, None) for text in texts[1:])]
             if item.is_window or len(texts) > 1:
                 self._windows += len(texts)
                 self._truncated += sum(limit.count(text) > limit.max_tokens for text in texts)
-        vectors = iter(self._embedder.vectors(parts, "document"))
+        vectors = iter(self._embedder.vectors(parts, "document", open_one=self._open_figure))
         return [self._merged([(next(vectors), limit.count(text)) for text in texts]) for texts in windows]
 
     def _merged(self, windows: Sequence[tuple[Vectors, int]]) -> Vectors:
@@ -241,12 +239,14 @@ class SentenceTransformerEncoder:
             vectors = pooled(vectors, self._tokens)
         return filled(vectors, self._tokens)
 
-    def _open(self, path: str | None) -> PillowImage.Image | None:
-        if path is None:
-            return None
+    def _open(self, image: Image) -> PillowImage.Image:
+        return open_picture(image, max_pixels=self._max_pixels)
+
+    def _open_figure(self, image: Image) -> PillowImage.Image:
         try:
-            return open_picture(path, max_pixels=self._max_pixels)
+            return self._open(image)
         except QueryError as error:
+            path = str(image)
             raise ReadError(path, str(error).removeprefix(path).strip(), "add its document again") from error
 
 
@@ -292,19 +292,13 @@ def _pictures(unit: Unit) -> list[Item]:
     return [Item("", figure.picture.path) for figure in unit.figures if figure.picture is not None]
 
 
-def _parts_apart(
-    query: Query, pictures: Sequence[PillowImage.Image], limit: TextLimit
-) -> tuple[list[Part], Vectors]:
-    """Return each text and each picture as a part; a text's windows share its weight by their tokens."""
+def _parts_apart(query: Query, images: Sequence[Image], limit: TextLimit) -> tuple[list[Part], Vectors]:
+    """Return each text and each image as a part; a text's windows share its weight by their tokens."""
     parts: list[Part] = []
     weights: list[float] = []
     for text, weight in zip(query.texts, query.text_weights, strict=True):
         windows = limit.windows(text)
         parts += [(window, None) for window in windows]
         weights += [float(weight * share) for share in shares([max(1, limit.count(w)) for w in windows])]
-    parts += [("", picture) for picture in pictures]
+    parts += [("", image) for image in images]
     return parts, shares([*weights, *query.image_weights])
-
-
-def _batches(places: Sequence[int], size: int) -> Iterator[Sequence[int]]:
-    return (places[start : start + size] for start in range(0, len(places), size))

@@ -75,8 +75,8 @@ class ModelInfo:
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
         values = asdict(self)
-        shape = values.pop("shape")
-        return values | shape | {"folder": str(self.folder)}
+        values |= values.pop("shape")
+        return values | {"folder": str(self.folder)}
 
 
 def describe(name: str) -> ModelInfo:

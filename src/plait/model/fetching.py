@@ -50,7 +50,7 @@ def fetch(
     repo, revision = split_id(name)
     _check_target(to)
     wanted, unwanted = list(files or _NEEDED), None if files else list(_TWICE)
-    everything = partial(
+    everything: Callable[..., Any] = partial(
         snapshot_download,
         repo,
         revision=revision,
@@ -126,17 +126,25 @@ class _Count:
         """Return what takes the place of one file's bar."""
         from huggingface_hub.utils import tqdm
 
+        untyped: Any = tqdm  # huggingface_hub gives it no types
+
         def add(count: float | None) -> None:
             self._done += int(count or 0)
             self._progress(file, self._done, self._size)
 
-        class Bar(tqdm):  # type: ignore[misc]  # tqdm is not typed
+        class Bar(untyped):  # type: ignore[misc]
             def __init__(self, *args: Any, **options: Any) -> None:
                 add(options.get("initial"))  # what an interrupted attempt left
                 super().__init__(*args, **{**options, "disable": True})
 
             def update(self, n: float | None = 1) -> None:
                 add(n)
+
+            def update_transfer(self, n: float | None = 1) -> None:
+                """Count nothing: these are the bytes of `update` once more, as Xet's network sees them."""
+
+            def set_transfer_postfix_str(self, *args: Any, **options: Any) -> None:
+                """Show nothing."""
 
         return Bar
 
@@ -146,11 +154,12 @@ def _explained(name: str, to: Path | None) -> Iterator[None]:
     """Turn what huggingface_hub raises into one line that says what to do."""
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
-    # What every error of a connection descends from, in httpx and in httpx2, whichever is in use.
+    # What every error of a connection descends from, in httpx and in httpx2, whichever is in use; Xet's own
+    # transfer raises RuntimeError.
     connection: type[Exception] = HfHubHTTPError.__bases__[0]
     try:
         yield
-    except (OSError, HFValidationError, connection) as error:
+    except (OSError, RuntimeError, HFValidationError, connection) as error:
         raise ModelError(f"cannot download {name}: {_reason(error, name, to)}") from error
 
 

@@ -18,7 +18,7 @@ from plait.model.files import MARKS, check, is_model, problem
 
 SHIPPED = "plait-mini"
 ENTRY_POINTS = "plait.models"
-_PACKAGE = re.compile(r"[A-Za-z_][\w-]*")
+_PACKAGE = re.compile(r"[A-Za-z][\w-]*")
 
 
 def resolve(
@@ -73,10 +73,10 @@ def _shipped(name: str) -> Path | None:
 
 def _folder(name: str) -> Path | None:
     """Return the folder of that path; None when there is none."""
-    path = Path(name).expanduser()
-    if path.is_file():
+    path = os.path.expanduser(name)
+    if os.path.isfile(path):
         raise ModelError(f"{name} is a file: give the folder that holds the model's files")
-    return path if path.is_dir() else None
+    return Path(path) if os.path.isdir(path) else None  # unlike Path's own, no error at any odd name
 
 
 def _installed(name: str) -> Path | None:

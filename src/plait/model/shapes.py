@@ -105,7 +105,7 @@ def _ret_shape(folder: Path, config: Config) -> Shape:
 
 def _layers(side: Config, text: Backbone, vision: Backbone) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return the layers that each backbone gives; () where the configuration names none we know."""
-    from plait.model.backbones.layers import strategy
+    from plait.model.layers import strategy
 
     if side.get("text_layers") or side.get("vision_layers"):
         return tuple(side.get("text_layers") or ()), tuple(side.get("vision_layers") or ())

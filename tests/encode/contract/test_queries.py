@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +111,16 @@ def test_the_same_query_gives_the_same_vectors(
     query = Query(texts=(TEXT,), images=images_of(case, pictures, "red"))
     one, other = encoder.encode_query(query), encoder.encode_query(query)
     assert all(np.array_equal(vectors, other.fields[name]) for name, vectors in one.fields.items())
+
+
+def test_queries_from_several_threads_are_answered_as_from_one(encoder: Encoder) -> None:
+    queries = [Query(texts=("red " * count,)) for count in (1, 40, 3, 2, 60, 5) * 5]
+    expected = [encoder.encode_query(query).fields for query in queries]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(encoder.encode_query, queries))
+    for one, other in zip(found, expected, strict=True):
+        assert one.fields.keys() == other.keys()
+        assert all(np.allclose(vectors, other[name], atol=1e-5) for name, vectors in one.fields.items())
 
 
 def test_the_last_word_of_a_very_long_text_counts(encoder: Encoder) -> None:

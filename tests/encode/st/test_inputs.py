@@ -57,8 +57,9 @@ def test_pictures_in_every_form_are_one_picture(path, tmp_path):
     forms = [
         RED, path, tmp_path / "red.png", address,
         array, array.transpose(2, 0, 1), torch.from_numpy(array.copy()),
-        torch.from_numpy(array / 255).permute(2, 0, 1), np.dstack([array, np.full((20, 30), 255, np.uint8)]),
-        {"image": RED}, {"image": path}, {"image": [RED]},
+        torch.from_numpy(array / 255).permute(2, 0, 1), torch.from_numpy(array / 255).bfloat16(),
+        np.dstack([array, np.full((20, 30), 255, np.uint8)]),
+        {"image": RED}, {"image": path}, {"image": array}, {"image": [RED]},
         {"image": {"bytes": png(), "path": None}}, {"image": {"bytes": None, "path": path}},
         {"text": " ", "image": RED}, {"role": "user", "content": [{"type": "image", "image": path}]},
     ]  # fmt: skip

@@ -258,6 +258,7 @@ def test_adapters_train_alone_and_are_stored_alone(dataset, tmp_path):
     assert not (tmp_path / "adapter" / "model.safetensors").exists()
     loaded = RetMultiVectorEncoder(str(tmp_path / "adapter"), device="cpu")
     assert torch.equal(loaded.encode_query("a red square"), adapted)
+    assert loaded.transformers_model.name_or_path == base
     loaded.disable_adapters()
     torch.testing.assert_close(loaded.encode_query("a red square"), plain)
 

@@ -16,7 +16,7 @@ from sentence_transformers.base.modality import infer_modality
 from torch import Tensor
 
 from plait.encode.pictures import open_picture
-from plait.errors import InputError, QueryError
+from plait.errors import InputError
 
 MAX_PIXELS = 50_000_000  # of a file opened here; a Pillow image comes as large as its owner lets it
 _CHANNELS = (1, 3, 4)
@@ -84,7 +84,9 @@ def _named(given: Mapping[str, Any]) -> tuple[list[str], list[PillowImage.Image]
     texts, images = _several(given.get("text")), _several(given.get("image"))
     for text in texts:
         if not isinstance(text, str):
-            raise InputError(f"{_shown(given)}: its text is of type {type(text).__name__}, expected str or None")
+            raise InputError(
+                f"{_shown(given)}: its text is of type {type(text).__name__}, expected str or None"
+            )
     return texts, [_image(image) for image in images]
 
 
@@ -117,7 +119,7 @@ def _joined(
 
 def _several(value: Any) -> list[Any]:
     """Return what a dict holds of one kind; Arrow may write no picture as one without bytes and path."""
-    if value is None or value == {"bytes": None, "path": None}:
+    if value is None or (isinstance(value, dict) and value and not any(value.values())):
         return []
     return list(value) if isinstance(value, list | tuple) else [value]
 
@@ -140,15 +142,14 @@ def _image(given: Any) -> PillowImage.Image:
         case {"path": str(path)}:
             return _opened(path)
         case np.ndarray() | Tensor():
-            return _from_numbers(given.numpy(force=True) if isinstance(given, Tensor) else given)
-    raise InputError(f"{_shown(given)} is of type {type(given).__name__}, expected an image, its path, or an array")
+            return _from_numbers(given)
+    raise InputError(
+        f"{_shown(given)} is of type {type(given).__name__}, expected an image, its path, or an array"
+    )
 
 
 def _opened(source: str | bytes) -> PillowImage.Image:
-    try:
-        return open_picture(source, max_pixels=MAX_PIXELS)
-    except QueryError as error:
-        raise InputError(str(error)) from error
+    return open_picture(source, max_pixels=MAX_PIXELS)
 
 
 def _decoded(address: str) -> bytes:
@@ -158,8 +159,11 @@ def _decoded(address: str) -> bytes:
         raise InputError(f"{_shown(address)} is no picture in base64: {error}") from error
 
 
-def _from_numbers(values: np.ndarray[Any, Any]) -> PillowImage.Image:
+def _from_numbers(given: np.ndarray[Any, Any] | Tensor) -> PillowImage.Image:
     """Return a picture of bytes, or of real numbers in [0, 1]; its channels (1, 3 or 4) last or first."""
+    if isinstance(given, Tensor):  # NumPy has no bfloat16
+        given = (given.float() if given.is_floating_point() else given).numpy(force=True)
+    values: np.ndarray[Any, Any] = given
     found = f"an array of shape {values.shape}, {values.dtype}"
     if values.ndim != 3:
         raise InputError(f"{found} is no image: expected (height, width, 3); sound and video are not read")

@@ -31,11 +31,13 @@ def folder_of(
     revision: str | None = None,
     local_files_only: bool = False,
 ) -> Path:
-    """Return the folder of a model, fetched from the hub as sentence-transformers does.
+    """Return the folder of a model: one here, a pip package's, or fetched as sentence-transformers does.
 
     Raises:
         ModelError: there is none, or it cannot be fetched.
     """
+    if "/" not in name and not Path(name).is_dir():  # no hub id, so that only a package can be meant
+        return hub.resolve(name)
     try:
         found = load_dir_path(
             name,
@@ -56,11 +58,12 @@ def folder_of(
 
 
 def load_model(
-    folder: Path, *, local_files_only: bool = False, options: Mapping[str, Any]
+    folder: Path, *, name: str, local_files_only: bool = False, options: Mapping[str, Any]
 ) -> RetForRetrieval:
     """Return the model of a folder: ours, the official release's, or an adapter on either.
 
     Args:
+        name: by which it was asked for; an adapter's model keeps its own.
         local_files_only: of the model that an adapter extends.
         options: of transformers' `from_pretrained`, such as `dtype`.
 
@@ -79,11 +82,13 @@ def load_model(
     if kind not in known:
         raise ModelError(f"{folder} holds a {kind!r} model, expected ReT or ReT-2 ({', '.join(known)})")
     try:
-        return known[kind].from_pretrained(folder, **options)
+        model = known[kind].from_pretrained(folder, **options)
     except TypeError as error:
         raise InputError(f"model_kwargs {', '.join(options)}: {error}; leave out what is unknown") from error
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise ModelError(f"{folder} holds a ReT checkpoint that cannot be loaded: {error}") from error
+    model.config.name_or_path = model.name_or_path = name
+    return model
 
 
 def load_processor(folder: Path, model: RetForRetrieval, *, options: Mapping[str, Any]) -> RetProcessor:
@@ -100,10 +105,8 @@ def load_processor(folder: Path, model: RetForRetrieval, *, options: Mapping[str
         raise InputError(f"processor_kwargs are {', '.join(options)}, but ReT takes only max_tokens")
     longest = backbones.max_tokens(model.config.query_config.text_config)
     processor = RetProcessor.from_pretrained(folder, max_tokens=longest)
-    stored = min(
-        longest, processor.tokenizer.model_max_length
-    )  # tokenizers without a limit claim an endless one
-    processor.max_tokens = longest if processor.pads_to_max else stored
+    if not processor.pads_to_max:  # tokenizers without a limit claim an endless one
+        processor.max_tokens = min(longest, processor.tokenizer.model_max_length)
     if "max_tokens" in options:
         limit_texts(processor, options["max_tokens"], model=model)
     return processor
@@ -141,8 +144,7 @@ def _adapted(folder: Path, local_files_only: bool, options: Mapping[str, Any]) -
     """Return the model that an adapter extends, with the adapter."""
     require("peft")
     base = str(_read(folder / _ADAPTER).get("base_model_name_or_path"))
-    model = load_model(hub.resolve(base, download=not local_files_only), options=options)
-    model.name_or_path = base
+    model = load_model(hub.resolve(base, download=not local_files_only), name=base, options=options)
     model.load_adapter(str(folder))
     return model
 

@@ -12,10 +12,10 @@ from plait.model.backbones.configs import (
     vision_config,
 )
 from plait.model.backbones.efficientnet_lite import EfficientNetLiteConfig
-from plait.model.backbones.layers import STRATEGIES, LayerStrategy, strategy
 from plait.model.backbones.pretrained import load_pretrained, source_config, source_folder
 from plait.model.backbones.reading import TowerStates, read_text, read_vision
 from plait.model.backbones.towers import text_tower, vision_tower
+from plait.model.layers import STRATEGIES, LayerStrategy, strategy
 
 __all__ = [
     "STRATEGIES",

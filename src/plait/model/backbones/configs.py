@@ -13,7 +13,7 @@ from transformers import PreTrainedConfig
 
 from plait.errors import ModelError
 from plait.model.backbones.kinds import COMBINED, Side, family_of
-from plait.model.backbones.layers import check_layers
+from plait.model.layers import check_layers
 
 _DEFAULTS = {"text": "clip_text_model", "vision": "clip_vision_model"}
 

@@ -16,7 +16,7 @@ from transformers import PreTrainedConfig
 from plait.errors import ModelError
 from plait.model.backbones.configs import depth
 from plait.model.backbones.kinds import Side, family_of
-from plait.model.backbones.layers import check_layers
+from plait.model.layers import check_layers
 
 
 def text_tower(config: PreTrainedConfig, layers: Sequence[int], *, pooled: bool = False) -> nn.Module:

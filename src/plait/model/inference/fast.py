@@ -20,7 +20,6 @@ _PRECISIONS = ("auto", "float32", "bfloat16", "int8")
 _BUCKET = 16  # tokens; lengths are rounded up to it where every shape is recorded anew
 
 
-@torch.no_grad()
 def prepare(
     model: RetForRetrieval,
     *,
@@ -48,15 +47,11 @@ def prepare(
     """
     _check(model, precision)
     how = Packing(_chosen(precision, model.device), prepack=not compile)
-    fast = shared_copy(model).eval()
-    for towers in fast._all_towers():
-        pack_linears(towers, how)
-    heads = [fast.query_head] if fast.document_head is None else [fast.query_head, fast.document_head]
-    made = [FastHead(head, how) for head in heads]
-    fast.query_head, fast.document_head = made[0], made[1] if len(made) == 2 else None
+    fast = folded(model, how)
     if compile:
-        for head in made:
-            head.step = _compiled(head.step, model.device)
+        for head in (fast.query_head, fast.document_head):
+            if head is not None:
+                head.step = _compiled(head.step, model.device)
     return FastRet(fast, how.precision, bucket=_BUCKET if compile and model.device.type == "cuda" else 1)
 
 
@@ -113,6 +108,18 @@ class FastRet:
 
     def _sides(self) -> tuple[RetConfig, RetConfig]:
         return self.config.query_config, self.config.document_config
+
+
+@torch.no_grad()
+def folded(model: RetForRetrieval, how: Packing) -> RetForRetrieval:
+    """Return a copy that encodes by packed towers and a `FastHead`; the rest it shares with the model."""
+    fast = shared_copy(model).eval()
+    for towers in fast._all_towers():
+        pack_linears(towers, how)
+    fast.query_head = FastHead(fast.query_head, how)
+    if fast.document_head is not None:
+        fast.document_head = FastHead(fast.document_head, how)
+    return fast
 
 
 def _check(model: RetForRetrieval, precision: str) -> None:

@@ -115,7 +115,7 @@ class FastHead(RetHead):
         brought = []
         for reader, query, seen in ((self.text, asks_text, words), (self.vision, asks_vision, picture)):
             if query is not None and seen is not None:
-                z, entry, forget_term = reader(query.expand(len(h), -1, -1), seen)
+                z, entry, forget_term = reader(query.expand(h.shape[0], -1, -1), seen)
                 forget = forget + forget_term
                 brought.append((z, entry))
         squash = torch.tanh if self.settings.use_tanh else _same

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from plait.encode.mini import heading_of, texts_of
+from plait.encode.items import heading_of, texts_of
 from plait.encode.mini_towers import Towers
 from plait.encode.pictures import open_picture
 from plait.model.mini.configuration_mini import JointHeadConfig, MiniConfig

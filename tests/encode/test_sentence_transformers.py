@@ -11,6 +11,7 @@ import pytest
 import torch
 from peft import LoraConfig
 from PIL import Image
+from safetensors.torch import load_file, save_file
 from sentence_transformers import CrossEncoder, MultiVectorEncoder, SentenceTransformer
 from sentence_transformers.base.modules import Router
 from sentence_transformers.sentence_transformer.modules import StaticEmbedding
@@ -410,6 +411,21 @@ def test_weights_that_do_not_fit_are_one_clear_error(folders, tmp_path):
     with pytest.raises(ModelError, match="holds a SentenceTransformer that cannot be loaded") as error:
         encoder(tmp_path)
     assert len(str(error.value).splitlines()) == 1
+
+
+def test_weights_that_are_missing_are_never_random(tmp_path, caplog):
+    save_bert(tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    expected = encoder(tmp_path).encode_units([unit("red")])[0].fields["text"]
+    without_pooler = {name: tensor for name, tensor in weights.items() if "pooler" not in name}
+    assert len(without_pooler) < len(weights)
+    save_file(without_pooler, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    found = encoder(tmp_path).encode_units([unit("red")])[0].fields["text"]  # no vector depends on it
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    del without_pooler["encoder.layer.0.attention.self.query.weight"]
+    save_file(without_pooler, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelError, match=r"lacks weights on which its vectors depend \(.*query\.weight.*\)"):
+        encoder(tmp_path)
 
 
 def test_an_adapter_is_loaded_with_the_model_that_it_extends(folders, tmp_path):

@@ -213,4 +213,5 @@ def _kind(part: Part) -> str:
 
 
 def first_line(error: Exception) -> str:
+    """Return the first line of an error's message."""
     return next(iter(str(error).strip().splitlines()), "no reason given")

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image as PillowImage
-from safetensors import SafetensorError
 
 from plait.encode import checkpoint
-from plait.encode.embedder import FAILURES, Embedder, Part, first_line
+from plait.encode.embedder import Embedder, Part
 from plait.encode.items import Item, heading_of, query_parts, shares, texts_of, unit_items
 from plait.encode.merging import weighted_mean
+from plait.encode.opening import open_model
 from plait.encode.pictures import open_picture
-from plait.encode.quiet import no_progress_bars
 from plait.encode.token_sets import filled, pooled, stacked
 from plait.encode.windows import TextLimit
-from plait.errors import InputError, ModelError, PlaitError, QueryError, ReadError
-from plait.extras import require
+from plait.errors import InputError, QueryError, ReadError
 from plait.model import hub
 from plait.schema import Image, Query, Unit
 from plait.scoring.vectors import QueryVectors, UnitVectors, VectorField, Vectors
@@ -109,7 +105,7 @@ class SentenceTransformerEncoder:
         """
         folder = hub.resolve(name)
         return cls(
-            _loaded(folder),
+            open_model(folder),
             name=name,
             fingerprint=checkpoint.fingerprint(folder),
             threads=threads,
@@ -248,37 +244,6 @@ class SentenceTransformerEncoder:
         except QueryError as error:
             path = str(image)
             raise ReadError(path, str(error).removeprefix(path).strip(), "add its document again") from error
-
-
-def _loaded(folder: Path) -> Any:
-    """Return the model of a folder, in float32."""
-    kind = checkpoint.kind_of(folder)
-    if kind not in ("SentenceTransformer", "MultiVectorEncoder"):
-        raise ModelError(
-            f"{folder} holds a {kind} model, expected a SentenceTransformer or MultiVectorEncoder: open it "
-            "with plait.encode.load_encoder"
-        )
-    model_class = _model_class(folder, kind)
-    options = {"dtype": torch.float32}
-    try:
-        with no_progress_bars():
-            return model_class(
-                str(folder), local_files_only=True, trust_remote_code=False, model_kwargs=options
-            )
-    except PlaitError:
-        raise
-    except (*FAILURES, OSError, ImportError, SafetensorError) as error:
-        raise ModelError(f"{folder} holds a {kind} that cannot be loaded: {first_line(error)}") from error
-
-
-def _model_class(folder: Path, kind: str) -> Any:
-    if any(name.startswith("plait.") for name in checkpoint.module_types(folder)):
-        ours = require("plait.encode.st")
-        return {
-            "SentenceTransformer": ours.RetSentenceTransformer,
-            "MultiVectorEncoder": ours.RetMultiVectorEncoder,
-        }[kind]
-    return getattr(require("sentence_transformers"), kind)
 
 
 def _texts(unit: Unit) -> list[Item]:

@@ -1,4 +1,4 @@
-"""What speed is measured against: ReT in float32 with both towers always run, as the official release does."""
+"""What speed is measured against: ReT in float32, both towers always run, as the official release does."""
 
 from __future__ import annotations
 

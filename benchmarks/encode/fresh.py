@@ -1,6 +1,6 @@
-"""Loading time and peak memory of one way to encode, measured in this process; `run.py` starts it anew for each.
+"""Loading time and peak memory of one way to encode, in this process; `run.py` starts one for each.
 
-python -m benchmarks.encode.fresh CHECKPOINT {model,float32,bfloat16,int8}
+python -m benchmarks.encode.fresh CHECKPOINT {model,float32,bfloat16,mixed,int8}
 python -m benchmarks.encode.fresh plait-mini model
 """
 

@@ -1,4 +1,4 @@
-"""What is encoded: the handbook's prose cut at random into lengths from a phrase to a page, and its pictures."""
+"""What is encoded: the handbook's prose, cut into lengths from a phrase to a page, and its pictures."""
 
 from __future__ import annotations
 

@@ -34,15 +34,15 @@ from benchmarks.encode.tables import to_markdown
 from benchmarks.measuring import machine
 from plait.encode.batching import length_batches
 from plait.encode.mini import MiniEncoder
-from plait.model.inference.fast import folded, prepare
-from plait.model.inference.linear import Packing
+from plait.model.inference.fast import prepare
 from plait.model.ret.configuration_ret import RetRetrievalConfig
 from plait.model.ret.modeling_ret import RetForRetrieval
 from plait.schema import Query, Unit
 
 RESULTS = Path(__file__).parents[1] / "results"
 SEED = 20261121
-PRECISIONS = ("float32", "bfloat16", "int8")
+PRECISIONS = ("float32", "bfloat16", "mixed", "int8")
+DOCUMENTS = {1: 4, 16: 32, 32: 32}  # encoded, by how many at a time
 BASELINE = "both towers, float32"
 
 Encode = Callable[..., Tensor]
@@ -50,7 +50,7 @@ Encode = Callable[..., Tensor]
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    options.add_argument("--quick", action="store_true", help="one round of everything")
+    options.add_argument("--quick", action="store_true", help="one round, at batch 1 and 16")
     options.add_argument("--openvino", action="store_true", help="also the exported graphs")
     options.add_argument("--compile", action="store_true", help="also float32 and int8 by torch.compile")
     options.add_argument("--threads", type=int, default=1)
@@ -82,7 +82,7 @@ def measure(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "rates": sizes.matmul_rates(rounds=10),
         "ret": [
             row
-            for size in (16, 1, 32)
+            for size in ((16, 1) if asked.quick else (16, 1, 32))
             for kind in inputs.KINDS
             for row in measured(model, ways, kind, size=size, rounds=rounds)
         ],
@@ -131,7 +131,7 @@ def measured(
     model: RetForRetrieval, ways: dict[str, Encode], kind: str, *, size: int, rounds: int
 ) -> list[dict[str, Any]]:
     """Return a row for each way: documents of one kind, encoded some at a time."""
-    chosen = inputs.items(max(32, size) if size > 1 else 4, seed=SEED)
+    chosen = inputs.items(DOCUMENTS[size], seed=SEED)
     arriving = [list(range(at, at + size)) for at in range(0, len(chosen), size)]
     alike = length_batches([len(item.ids) if "text" in kind else 0 for item in chosen], batch_size=size)
     both = [inputs.batch_of_both([chosen[row] for row in rows], kind) for rows in arriving]
@@ -140,7 +140,8 @@ def measured(
         BASELINE: (lambda **given: baseline.encode_documents(model, **given), both),
         **{name: (encode, only) for name, encode in ways.items()},
     }
-    expected = [_expected(model, given) for given in only]
+    arrived = [_expected(model, inputs.batch([chosen[row] for row in rows], kind)) for rows in arriving]
+    alone = [_expected(model, given) for given in only]
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in work}
     for encode, batches in work.values():
         encode(**batches[0])  # caches and compilers warm up
@@ -148,11 +149,16 @@ def measured(
         for name, (encode, batches) in work.items():
             times[name].append(sizes.cpu_seconds(partial(_run, encode, batches)))
     print(f"{kind}, {size} at a time", file=sys.stderr)
-    plain = folded(model, Packing(prepack=False))
-    work_done = {
-        "eager": sum(sizes.flops(work[BASELINE][0], given) for given in both) / len(chosen),
-        "folded": sum(sizes.flops(plain.encode_documents, given) for given in only) / len(chosen),
-    }
+    counts = [given["input_ids"].numel() for given in both]
+    done = sizes.work(
+        model.config.document_config,
+        rows=len(chosen),
+        words=[
+            given["input_ids"].shape[1] for given in only if "input_ids" in given for _ in given["input_ids"]
+        ],
+        kind=kind,
+        padded_words=sum(counts),
+    )
     return [
         {
             "way": name,
@@ -164,8 +170,8 @@ def measured(
             "times_as_fast": statistics.median(
                 base / cpu for (base, _), (cpu, _) in zip(times[BASELINE], taken, strict=True)
             ),
-            "cosine": 1.0 if name == BASELINE else _cosine(work[name], expected),
-            "gflop": work_done["folded" if name.startswith("prepared") else "eager"] / 1e9,
+            "cosine": _cosine(work[name], arrived if name == BASELINE else alone),
+            "gflop": (done.both_towers if name == BASELINE else done.folded) / len(chosen) / 1e9,
         }
         for name, taken in times.items()
     ]

@@ -35,13 +35,15 @@ def _ret(found: dict[str, Any]) -> str:
 
 
 def _precision(way: str) -> str:
-    """Return the precision that a way multiplies in; OpenVINO's own choice is bfloat16 where there is one."""
+    """Return the fastest precision that a way multiplies in; OpenVINO chooses bfloat16 where there is one."""
+    if "mixed" in way:
+        return "int8"
     return next((name for name in ("float32", "int8") if name in way), "bfloat16")
 
 
 def _rates(rates: dict[str, float]) -> str:
     shown = ", ".join(f"{name} {rate:.0f}" for name, rate in rates.items())
-    return f"The floor is the operations of all products at the rate of one large product, 10^9 a second: {shown}.\n"
+    return f"Floor: the operations of all products at the rate of one large product, 10^9/s: {shown}.\n"
 
 
 def _cosines(rows: list[dict[str, Any]]) -> str:
@@ -52,8 +54,8 @@ def _cosines(rows: list[dict[str, Any]]) -> str:
 
 def _mini(mini: dict[str, float]) -> str:
     return (
-        f"plait-mini: {mini['passages']:.0f} passages/s, {mini['units']:.1f} units of a passage and a figure/s, "
-        f"a text query {mini['query_ms']:.0f} ms (CPU time, one thread)\n"
+        f"plait-mini: {mini['passages']:.0f} passages/s, {mini['units']:.1f} units of a passage "
+        f"and a figure/s, a text query {mini['query_ms']:.0f} ms (CPU time, one thread)\n"
     )
 
 
@@ -61,14 +63,15 @@ def _fresh(rows: list[dict[str, Any]]) -> str:
     lines = ["| new process | imports, s | load, s | prepare, s | peak MB |", "|---|---|---|---|---|"]
     for row in rows:
         lines.append(
-            f"| {row['what']} | {row['import_s']:.1f} | {row['load_s']:.2f} | {row.get('prepare_s', 0):.1f} | "
-            f"{row['peak_mb']:.0f} |"
+            f"| {row['what']} | {row['import_s']:.1f} | {row['load_s']:.2f} | "
+            f"{row.get('prepare_s', 0):.1f} | {row['peak_mb']:.0f} |"
         )
     return "\n".join(lines) + "\n"
 
 
 def _machine(on: dict[str, Any], rounds: int) -> str:
+    special = ", ".join(on["features"]) or "no special features"
     return (
-        f"{on['processor']} ({', '.join(on['features']) or 'no special features'}), {on['torch_threads']} thread, "
-        f"load {on['load']} at the start, torch {on['torch']}, Python {on['python']}; medians of {rounds}"
+        f"{on['processor']} ({special}), {on['torch_threads']} thread, load {on['load']} at the start, "
+        f"torch {on['torch']}, Python {on['python']}; medians of {rounds}"
     )

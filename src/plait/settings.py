@@ -20,6 +20,8 @@ class Settings:
             a ReT, ReT-2 or sentence-transformers model.
         threads: batches that plait-mini encodes at a time, each on one torch thread, or the torch threads
             of another model; 0 means one a core.
+        precision: of a ReT model's matrix products: "float32"; "bfloat16"; "int8"; or "auto", which is
+            bfloat16 where the processor multiplies it itself, else float32.
         read_workers: files read at once, each in its own process.
         read_memory_mb: address space of one reading process.
         read_cpu_seconds, read_wall_seconds: time for one file.
@@ -33,6 +35,7 @@ class Settings:
 
     model: str = "plait-mini"
     threads: int = 0
+    precision: str = "auto"
     read_workers: int = 1
     read_memory_mb: int = 1500
     read_cpu_seconds: int = 120

@@ -32,7 +32,7 @@ from plait.schema import Query
     ],
 )
 def test_names_packages_and_folders_lead_to_the_encoder(name, kind):
-    encoder = load_encoder(name, threads=1)
+    encoder = load_encoder(name, threads=1, precision="float32")
     assert type(encoder) is kind
     assert encoder.name == name
 
@@ -43,7 +43,10 @@ def test_a_ret_checkpoint_is_opened_as_ret_whoever_stored_it(tmp_path):
         RetMultiVectorEncoder(str(checkpoint), device="cpu").save(str(tmp_path / "pipeline"))
     assert (tmp_path / "pipeline" / "modules.json").is_file()
     query = Query.of("a red square")
-    one, other = (load_encoder(str(folder), threads=1) for folder in (checkpoint, tmp_path / "pipeline"))
+    one, other = (
+        load_encoder(str(folder), threads=1, precision="float32")
+        for folder in (checkpoint, tmp_path / "pipeline")
+    )
     assert type(one) is type(other) is RetEncoder
     assert np.array_equal(one.encode_query(query).fields["ret"], other.encode_query(query).fields["ret"])
 
@@ -53,7 +56,10 @@ def test_the_prompts_of_a_ret_pipeline_are_kept(tmp_path):
     with no_progress_bars():
         model = RetMultiVectorEncoder(str(checkpoint), device="cpu", prompts={"query": "turn "})
         model.save(str(tmp_path / "pipeline"))
-    prompted, plain = (load_encoder(str(folder), threads=1) for folder in (tmp_path / "pipeline", checkpoint))
+    prompted, plain = (
+        load_encoder(str(folder), threads=1, precision="float32")
+        for folder in (tmp_path / "pipeline", checkpoint)
+    )
     (found,) = prompted.encode_query(Query.of("left")).fields.values()
     (expected,) = plain.encode_query(Query.of("turn left")).fields.values()
     np.testing.assert_allclose(found, expected, atol=1e-6)
@@ -65,12 +71,16 @@ def test_an_adapter_on_ret_is_opened_with_the_model_that_it_extends(tmp_path):
         model = RetMultiVectorEncoder(str(checkpoint), device="cpu")
         model.add_adapter(LoraConfig(r=2, target_modules=["projection"], init_lora_weights=False))
         model.save(str(tmp_path / "adapter"))
-    encoder = load_encoder(str(tmp_path / "adapter"), threads=1)
+    encoder = load_encoder(str(tmp_path / "adapter"), threads=1, precision="float32")
     assert type(encoder) is SentenceTransformerEncoder
     found = encoder.encode_query(Query.of("a red square")).fields["joint"][0]
     expected = model.encode_query(["a red square"], convert_to_numpy=True)[0]
     np.testing.assert_allclose(found, expected, atol=1e-6)
-    plain = load_encoder(str(checkpoint), threads=1).encode_query(Query.of("a red square")).fields["ret"][0]
+    plain = (
+        load_encoder(str(checkpoint), threads=1, precision="float32")
+        .encode_query(Query.of("a red square"))
+        .fields["ret"][0]
+    )
     assert np.abs(found - plain).max() > 1e-3
 
 

@@ -55,9 +55,10 @@ def reads_last_word(model, side, count):
         (save_bert, SentenceTransformer, 13, 13),  # 16, less both ends and the prompt
         (save_colbert, MultiVectorEncoder, 13, 13),
         (lambda folder: save_colbert(folder, expands=True), MultiVectorEncoder, 5, 9),  # 8 and 12
+        (lambda folder: save_colbert(folder, expands=True, attends=True), MultiVectorEncoder, 5, 9),
         (save_clip, SentenceTransformer, 10, 10),
     ],
-    ids=["BERT", "ColBERT", "ColBERT, expanded", "CLIP"],
+    ids=["BERT", "ColBERT", "ColBERT, expanded", "ColBERT, read too", "CLIP"],
 )
 def test_a_text_of_the_limit_is_read_whole_and_no_longer_one(save, model_class, query, document, tmp_path):
     save(tmp_path)

@@ -30,7 +30,7 @@ def checkpoint(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def encoder(checkpoint):
-    return RetEncoder.load(str(checkpoint), threads=1, max_pixels=10_000, batch_size=3)
+    return RetEncoder.load(str(checkpoint), threads=1, max_pixels=10_000, batch_size=3, precision="float32")
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ def test_a_unit_is_the_models_own_vectors_of_its_items(encoder, pictures):
 
 
 def test_a_long_passage_is_encoded_in_windows_that_hold_all_of_it(checkpoint):
-    encoder = RetEncoder.load(str(checkpoint))
+    encoder = RetEncoder.load(str(checkpoint), precision="float32")
     words = [str(k) for k in range(20)]
     long, short = unit(texts=[" ".join(words)]), unit(1, texts=["a red square"])
     found = encoder.encode_units([long, short])
@@ -122,7 +122,7 @@ def test_a_long_query_is_asked_in_windows_that_weigh_as_one(encoder, pictures):
 
 def test_a_text_that_is_cut_all_the_same_is_counted():
     processor = tiny_processor()
-    encoder = RetEncoder(tiny_model(), processor, name="tiny", fingerprint="1")
+    encoder = RetEncoder(tiny_model(), processor, name="tiny", fingerprint="1", precision="float32")
     encoder.encode_units([unit(texts=["red " * 40])])
     assert encoder.truncated == 0
     processor(["red " * 40, "red"])
@@ -131,8 +131,10 @@ def test_a_text_that_is_cut_all_the_same_is_counted():
 
 def test_a_tower_runs_only_for_items_of_its_kind(pictures):
     """Text, picture and both are never encoded in one batch, nor more than a batch at once."""
-    model, calls = tiny_model(), []
-    encoder = RetEncoder(model, tiny_processor(), name="tiny", fingerprint="1", threads=1, batch_size=4)
+    encoder = RetEncoder(
+        tiny_model(), tiny_processor(), name="tiny", fingerprint="1", threads=1, batch_size=4
+    )
+    model, calls = encoder._model._model, []  # the folded one, which runs
     for name, part in (("text", model.towers.text), ("vision", model.towers.vision)):
         part.register_forward_hook(lambda *_, name=name: calls.append(name))
     model.document_head.register_forward_hook(lambda _, args, __: calls.append(args[0]))
@@ -158,7 +160,7 @@ def calls_of_a_batch(calls):
 
 
 def test_several_batches_at_a_time_give_the_vectors_of_one(encoder, checkpoint, pictures):
-    side_by_side = RetEncoder.load(str(checkpoint), threads=3, batch_size=1)
+    side_by_side = RetEncoder.load(str(checkpoint), threads=3, batch_size=1, precision="float32")
     given = units(pictures) * 3
     for one, other in zip(encoder.encode_units(given), side_by_side.encode_units(given), strict=True):
         np.testing.assert_allclose(other.fields[FIELD], one.fields[FIELD], atol=1e-6)
@@ -224,7 +226,7 @@ def test_what_the_encoder_says_of_itself(encoder, checkpoint):
 
 
 def test_a_pooled_model_gives_one_vector_an_item(tmp_path):
-    encoder = RetEncoder.load(str(save_tiny_checkpoint(tmp_path, pooled=True)))
+    encoder = RetEncoder.load(str(save_tiny_checkpoint(tmp_path, pooled=True)), precision="float32")
     assert encoder.fields[0].tokens == 1
     assert encoder.encode_query(Query(texts=("red",))).fields[FIELD].shape == (1, 1, 8)
     assert encoder.encode_units([unit(texts=["red", "blue"])])[0].fields[FIELD].shape == (2, 1, 8)
@@ -234,7 +236,7 @@ def test_ret_2_gives_one_vector_an_item_too(tmp_path, pictures):
     model, processor = ret2(), tiny_processor()
     model.save_pretrained(tmp_path)
     processor.save_pretrained(tmp_path)
-    encoder = RetEncoder.load(str(tmp_path))
+    encoder = RetEncoder.load(str(tmp_path), precision="float32")
     assert encoder.fields == (VectorField("ret", 8, 1, "unit", "joint"),)
     found = encoder.encode_query(Query(("a red square",), (pictures["red"],))).fields[FIELD]
     with torch.inference_mode():
@@ -250,19 +252,25 @@ def test_texts_are_cut_at_the_shorter_limit_of_tokenizer_and_backbone(tmp_path, 
         values = json.loads(file.read_text())
         name = "max_tokens" if "max_tokens" in values else "model_max_length"
         file.write_text(json.dumps(values | {name: stored}))
-    encoder = RetEncoder.load(str(tmp_path))
+    encoder = RetEncoder.load(str(tmp_path), precision="float32")
     encoder.encode_units([unit(texts=["a red square a red square a red square"])])
     assert (encoder.windows, encoder.truncated) == (windows, 0)
 
 
 def test_the_fingerprint_follows_weights_configuration_and_tokenizer(tmp_path, encoder):
     same, other, edited = (tmp_path / name for name in ("same", "other", "edited"))
-    assert RetEncoder.load(str(save_tiny_checkpoint(same))).fingerprint == encoder.fingerprint
-    assert RetEncoder.load(str(save_tiny_checkpoint(other, seed=1))).fingerprint != encoder.fingerprint
+    assert (
+        RetEncoder.load(str(save_tiny_checkpoint(same)), precision="float32").fingerprint
+        == encoder.fingerprint
+    )
+    assert (
+        RetEncoder.load(str(save_tiny_checkpoint(other, seed=1)), precision="float32").fingerprint
+        != encoder.fingerprint
+    )
     save_tiny_checkpoint(edited)
     tokenizer = edited / "tokenizer.json"
     tokenizer.write_text(tokenizer.read_text().replace('"red": 3', '"read": 3'))
-    assert RetEncoder.load(str(edited)).fingerprint != encoder.fingerprint
+    assert RetEncoder.load(str(edited), precision="float32").fingerprint != encoder.fingerprint
 
 
 def test_bad_images_are_a_query_error_and_lost_figures_a_read_error(encoder, tmp_path):
@@ -281,14 +289,14 @@ def test_the_thread_setting_is_put_back(checkpoint):
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        RetEncoder.load(str(checkpoint)).encode_query(Query(texts=("red",)))
+        RetEncoder.load(str(checkpoint), precision="float32").encode_query(Query(texts=("red",)))
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
 
 
 def test_loading_prints_nothing(checkpoint, capfd, caplog):
-    RetEncoder.load(str(checkpoint)).encode_query(Query(texts=("red",)))
+    RetEncoder.load(str(checkpoint), precision="float32").encode_query(Query(texts=("red",)))
     assert tuple(capfd.readouterr()) == ("", "")
     assert caplog.messages == []
 
@@ -311,16 +319,16 @@ def test_an_unknown_name_is_one_clear_error_and_no_network(tmp_path, monkeypatch
 
 def test_folders_that_hold_no_ret_checkpoint_are_refused(tmp_path):
     with pytest.raises(ModelError, match="holds no model"):
-        RetEncoder.load(str(tmp_path))
+        RetEncoder.load(str(tmp_path), precision="float32")
     tiny_model().save_pretrained(tmp_path)
     with pytest.raises(ModelError, match="holds no tokenizer"):
-        RetEncoder.load(str(tmp_path))
+        RetEncoder.load(str(tmp_path), precision="float32")
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
     with pytest.raises(ModelError, match="holds a 'bert' model, expected ReT"):
-        RetEncoder.load(str(tmp_path))
+        RetEncoder.load(str(tmp_path), precision="float32")
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(ModelError, match=r"holds no readable config\.json"):
-        RetEncoder.load(str(tmp_path))
+        RetEncoder.load(str(tmp_path), precision="float32")
 
 
 @pytest.mark.parametrize("width", [32, "wide"])
@@ -330,4 +338,4 @@ def test_weights_that_do_not_fit_their_configuration_are_refused(tmp_path, width
     config["query_config"]["hidden_size"] = width
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(ModelError, match="holds a ReT checkpoint that cannot be loaded"):
-        RetEncoder.load(str(tmp_path))
+        RetEncoder.load(str(tmp_path), precision="float32")

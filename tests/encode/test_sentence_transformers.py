@@ -165,7 +165,7 @@ def test_a_text_that_looks_like_an_address_or_a_path_is_words(folders, picture, 
 # --- many vectors ---
 
 
-def test_scores_are_the_models_own_divided_by_the_querys_vectors(folders):
+def test_scores_are_the_models_own_for_each_vector_of_the_query(folders):
     found, model = encoder(folders["colbert"]), own(MultiVectorEncoder, folders["colbert"])
     asked = model.encode_query(["a red circle"])
     expected = model.similarity(asked, model.encode_document(list(TEXTS))).numpy()[0] / len(asked[0])
@@ -239,7 +239,7 @@ def test_words_and_pictures_read_apart_are_two_fields_that_all_of_a_query_asks(f
 
 
 def test_ret_through_sentence_transformers_scores_as_the_ret_encoder(tmp_path, picture):
-    ret = RetEncoder.load(str(save_tiny_checkpoint(tmp_path)), threads=1)
+    ret = RetEncoder.load(str(save_tiny_checkpoint(tmp_path)), threads=1, precision="float32")
     model = RetMultiVectorEncoder.from_ret(tiny_model(), tiny_processor(), device="cpu")
     found = SentenceTransformerEncoder(model, name="ret", fingerprint="1")
     assert found.fields == (VectorField("joint", 8, 3, "unit", "joint"),)  # all inputs give three

@@ -42,7 +42,7 @@ class Case:
     name: str
     save: Callable[[Path], object]
     setting: tuple[str, tuple[str, ...], object]
-    load: Callable[[Path], Encoder] = lambda folder: load_encoder(str(folder), threads=1)
+    load: Callable[[Path], Encoder] = lambda folder: load_encoder(str(folder), threads=1, precision="float32")
     reads_pictures: bool = True
     bad_figure: Literal["refused", "replaced", "unread"] = "refused"
     is_trained: bool = False

@@ -49,23 +49,25 @@ def tiny_tokenizer(*, max_tokens: int) -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=max_tokens, **tokens)
 
 
-def save_bert(folder: Path, *, seed: int = 0) -> Path:
+def save_bert(folder: Path) -> Path:
     """Write a SentenceTransformer of words, with prompts: the mean of 16 tokens, not of unit length."""
-    with _building(seed):
+    with _building():
         backbone = _bert(folder / "backbone")
         model = SentenceTransformer(modules=[backbone, Pooling(16, "mean")], prompts=PROMPTS)
         model.save(str(folder))
     return folder
 
 
-def save_colbert(folder: Path, *, seed: int = 0, expands: bool = False) -> Path:
+def save_colbert(folder: Path, *, expands: bool = False, attends: bool = False) -> Path:
     """Write a MultiVectorEncoder of words: up to 16 vectors of width 8, none for "the" in documents.
 
     Args:
         expands: queries are filled up to 8 tokens with masks, and cut there; documents are cut at 12.
+        attends: the masks are read as words are.
     """
-    lengths = {"document_length": 12, "query_expansion": {"strategy": "fixed", "length": 8}}
-    with _building(seed):
+    expansion = {"strategy": "fixed", "length": 8, "attend": attends}
+    lengths = {"document_length": 12, "query_expansion": expansion}
+    with _building():
         modules = [
             _bert(folder / "backbone", **lengths if expands else {}),
             Dense(
@@ -82,9 +84,9 @@ def save_colbert(folder: Path, *, seed: int = 0, expands: bool = False) -> Path:
     return folder
 
 
-def save_clip(folder: Path, *, seed: int = 0) -> Path:
+def save_clip(folder: Path) -> Path:
     """Write a SentenceTransformer of words and of pictures, each alone: one vector of width 8."""
-    with _building(seed):
+    with _building():
         ids = {"vocab_size": 32, "pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 3}
         text = {"hidden_size": 8, "max_position_embeddings": 12, **ids, **_TOWER}
         vision = {"hidden_size": 12, "image_size": SIDE_PX, "patch_size": 8, **_TOWER}
@@ -98,9 +100,9 @@ def save_clip(folder: Path, *, seed: int = 0) -> Path:
     return folder
 
 
-def save_colpali(folder: Path, *, seed: int = 0) -> Path:
+def save_colpali(folder: Path) -> Path:
     """Write a MultiVectorEncoder of words and of pictures, each alone: 9 vectors a picture, of width 8."""
-    with _building(seed):
+    with _building():
         images = SiglipImageProcessorPil(size={"height": SIDE_PX, "width": SIDE_PX})
         images.image_seq_length = 4
         tokenizer = tiny_tokenizer(max_tokens=64)
@@ -125,8 +127,8 @@ def _bert(folder: Path, **options) -> Transformer:
 
 
 @contextmanager
-def _building(seed: int) -> Iterator[None]:
-    torch.manual_seed(seed)
+def _building() -> Iterator[None]:
+    torch.manual_seed(0)
     with no_progress_bars():
         yield
 

@@ -9,7 +9,9 @@ __all__ = ["Encoder", "load_encoder"]
 _SHIPPED = "plait-mini"
 
 
-def load_encoder(name: str = _SHIPPED, *, threads: int = 0, max_pixels: int = 50_000_000) -> Encoder:
+def load_encoder(
+    name: str = _SHIPPED, *, threads: int = 0, max_pixels: int = 50_000_000, precision: str = "auto"
+) -> Encoder:
     """Return the encoder of that name; nothing is fetched.
 
     Args:
@@ -18,6 +20,7 @@ def load_encoder(name: str = _SHIPPED, *, threads: int = 0, max_pixels: int = 50
             sentence-transformers, or a folder of plait-mini's form.
         threads: batches encoded at a time, each by one torch thread; 0 means one a core.
         max_pixels: larger pictures are refused before they are decoded.
+        precision: of a ReT model's matrix products; see `plait.model.inference.fast.prepare`.
 
     Raises:
         ModelError: there is no such model, it is of another kind, or it cannot be loaded.
@@ -37,7 +40,7 @@ def load_encoder(name: str = _SHIPPED, *, threads: int = 0, max_pixels: int = 50
     if kind == "ReT":
         from plait.encode.ret import RetEncoder
 
-        return RetEncoder.load(name, threads=threads, max_pixels=max_pixels)
+        return RetEncoder.load(name, threads=threads, max_pixels=max_pixels, precision=precision)
     from plait.encode.sentence_transformers import SentenceTransformerEncoder
 
     return SentenceTransformerEncoder.load(name, threads=threads, max_pixels=max_pixels)

@@ -23,11 +23,7 @@ _PIPELINES: dict[str, Kind] = {  # by the model_type of config_sentence_transfor
     "MultiVectorEncoder": "MultiVectorEncoder",
     "ColBERT": "MultiVectorEncoder",  # PyLate's
 }
-_OWN_CODE = (
-    "sentence_transformers.",
-    "plait.encode.st.",
-    "pylate.",
-)  # module classes that need no code of a model
+_INSTALLED = ("sentence_transformers.", "plait.encode.st.", "pylate.")  # where module classes may come from
 _FORMAT = "st-1"  # raise when the encoder of sentence-transformers' models changes what is encoded
 
 
@@ -98,7 +94,7 @@ def _has_prompts(folder: Path) -> bool:
 
 
 def _pipeline_kind(folder: Path) -> Kind:
-    foreign = [name for name in module_types(folder) if not name.startswith(_OWN_CODE)]
+    foreign = [name for name in module_types(folder) if not name.startswith(_INSTALLED)]
     if foreign:
         raise ModelError(
             f"{folder} needs code of its own ({', '.join(foreign)}), and plait runs no code that comes with "

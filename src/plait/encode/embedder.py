@@ -11,6 +11,7 @@ from typing import Any, Literal, ParamSpec, TypeVar, get_args
 import numpy as np
 from PIL import Image as PillowImage
 
+from plait.encode.batching import length_batches
 from plait.encode.quiet import no_warnings
 from plait.encode.reading_limit import Side, longest_text, text_limit
 from plait.encode.threads import SideBySide
@@ -86,22 +87,15 @@ class Embedder:
         def encoded(rows: Sequence[int]) -> list[Vectors]:
             some = [parts[row] for row in rows]
             inputs = [self._input(text, None if image is None else open_one(image)) for text, image in some]
-            return self._asked(inputs, side, kind=_kind(some[0]))
+            return self._asked(inputs, side, kind=kinds[rows[0]])
 
+        kinds = [_kind(part) for part in parts]
+        alike = length_batches([len(text) for text, _ in parts], kinds=kinds, batch_size=self._batch_size)
+        batches = [rows for rows in alike if kinds[rows[0]] != "nothing"]
         found = dict.fromkeys(range(len(parts)), np.zeros((1, self.width), np.float32))
-        batches = self._alike(parts)
         for rows, given in zip(batches, self._side_by_side.each(encoded, batches), strict=True):
             found |= {row: one for row, one in zip(rows, given, strict=True) if len(one)}
         return [found[row] for row in range(len(parts))]
-
-    def _alike(self, parts: Sequence[Part]) -> list[list[int]]:
-        """Return the rows that are not blank in batches of one kind, long texts first."""
-        kinds: dict[str, list[int]] = {}
-        for row in sorted(range(len(parts)), key=lambda row: -len(parts[row][0])):
-            kinds.setdefault(_kind(parts[row]), []).append(row)
-        kinds.pop("nothing", None)
-        size = self._batch_size
-        return [rows[start : start + size] for rows in kinds.values() for start in range(0, len(rows), size)]
 
     def _asked(self, inputs: Sequence[Any], side: Side, *, kind: str) -> list[Vectors]:
         """Return (n, d) for each input of one batch, n >= 0."""

@@ -23,6 +23,7 @@ from plait.encode.threads import SideBySide
 from plait.encode.windows import TextLimit
 from plait.errors import ModelError, QueryError, ReadError
 from plait.model import backbones, hub
+from plait.model.inference.fast import prepare
 from plait.model.ret.modeling_ret import RetForRetrieval
 from plait.model.ret.processing_ret import RetProcessor
 from plait.model.ret2.modeling_ret2 import Ret2ForRetrieval
@@ -69,8 +70,9 @@ class RetEncoder:
         threads: int = 0,
         max_pixels: int = 50_000_000,
         batch_size: int = 16,
+        precision: str = "auto",
     ) -> None:
-        self._model = model.eval()
+        self._model = prepare(model.eval(), precision=precision)
         self._processor = processor
         self._name = name
         self._fingerprint = fingerprint
@@ -84,7 +86,13 @@ class RetEncoder:
 
     @classmethod
     def load(
-        cls, name: str, *, threads: int = 0, max_pixels: int = 50_000_000, batch_size: int = 16
+        cls,
+        name: str,
+        *,
+        threads: int = 0,
+        max_pixels: int = 50_000_000,
+        batch_size: int = 16,
+        precision: str = "auto",
     ) -> RetEncoder:
         """Return the encoder of a ReT checkpoint; never reaches for the network.
 
@@ -94,9 +102,10 @@ class RetEncoder:
             threads: batches encoded at a time, each by one torch thread; 0 means one a core.
             max_pixels: larger pictures are refused before they are decoded.
             batch_size: items encoded at once.
+            precision: of matrix products: "auto", "float32", "bfloat16" or "int8"; see `prepare`.
 
         Raises:
-            ModelError: no such checkpoint, or one that cannot be loaded.
+            ModelError: no such checkpoint, one that cannot be loaded, or no such precision.
         """
         folder = hub.resolve(name)
         model_class = _model_class(folder)
@@ -107,13 +116,14 @@ class RetEncoder:
                 raise ModelError(f"{folder} holds a ReT checkpoint that cannot be loaded: {error}") from error
             processor = _processor(folder, model)
         return cls(
-            model,
+            model.merge_adapters(),
             processor,
             name=name,
             fingerprint=fingerprint(folder),
             threads=threads,
             max_pixels=max_pixels,
             batch_size=batch_size,
+            precision=precision,
         )
 
     @property

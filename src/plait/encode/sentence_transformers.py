@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -35,7 +35,8 @@ class SentenceTransformerEncoder:
       a query are asked together with its first image;
     - words, and pictures, each alone (CLIP, ColPali): "text" and "image", an item a passage and an item a
       figure, and every text and image of a query asks both. They are two because such models hold any
-      two texts for more alike than a text and its picture: in one field, words would not find pictures.
+      two texts for more alike than a text and its picture (Liang et al., Mind the Gap, arXiv 2203.02053):
+      in one field, words would not find pictures.
 
     A passage longer than the model reads is encoded in windows and merged: single vectors to their mean,
     weighted by tokens; token vectors all together. Vectors are brought to length 1, so a model made for
@@ -166,13 +167,16 @@ class SentenceTransformerEncoder:
             ReadError: a figure's file is gone or damaged.
             ModelError: the model fails, or gives vectors that are not finite.
         """
-        reads, limit = self._embedder.reads, self._embedder.limits["document"]
-        items = {"joint": [unit_items(unit, limit) for unit in units]} if reads == "joint" else {}
-        if reads != "joint":
-            items["text"] = [_texts(unit) for unit in units]
-        if reads == "apart":
-            items["image"] = [_pictures(unit) for unit in units]
-        encoded = {name: self._encode_items(of_units) for name, of_units in items.items()}
+        limit = self._embedder.limits["document"]
+        items_of: dict[str, Callable[[Unit], list[Item]]] = {
+            "joint": lambda unit: unit_items(unit, limit),
+            "text": _texts,
+            "image": _pictures,
+        }
+        encoded = {
+            field.name: self._encode_items([items_of[field.name](unit) for unit in units])
+            for field in self.fields
+        }
         return [UnitVectors({name: found[k] for name, found in encoded.items()}) for k in range(len(units))]
 
     def encode_query(self, query: Query) -> QueryVectors:
@@ -223,9 +227,9 @@ class SentenceTransformerEncoder:
 
     def _merged(self, windows: Sequence[tuple[Vectors, int]]) -> Vectors:
         """Return the vectors of an item from those of its windows and how many tokens each has."""
-        if len(windows) == 1 or self._embedder.has_tokens:
-            return np.concatenate([vectors for vectors, _ in windows])
         vectors = np.concatenate([vectors for vectors, _ in windows])
+        if len(windows) == 1 or self._embedder.has_tokens:
+            return vectors
         return weighted_mean(vectors, [count for _, count in windows])[None]
 
     def _fitted(self, vectors: Vectors) -> Vectors:

@@ -214,7 +214,12 @@ class Library:
         """
         if self._encoder is None:
             name = self._manifest.model if self._manifest else self._settings.model
-            encoder = load_encoder(name, threads=self._settings.threads, max_pixels=self._settings.max_pixels)
+            encoder = load_encoder(
+                name,
+                threads=self._settings.threads,
+                max_pixels=self._settings.max_pixels,
+                precision=self._settings.precision,
+            )
             self._check_model(encoder)
             self._encoder = encoder
         return self._encoder

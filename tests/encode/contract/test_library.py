@@ -65,7 +65,7 @@ def test_a_picture_finds_the_page_that_shows_it(
 ) -> None:
     query = Query.of(image=manual / "grinder.png")
     if not case.reads_pictures:
-        with pytest.raises(QueryError, match="none of this library"):
+        with pytest.raises(QueryError, match=r"none of this library|reads no pictures"):
             library.search(query)
         return
     sources = found_by_vectors(library, encoder, query)

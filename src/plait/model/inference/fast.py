@@ -16,14 +16,14 @@ from plait.model.inference.towers import pack_linears, shared_copy
 from plait.model.ret.configuration_ret import RetConfig, RetRetrievalConfig
 from plait.model.ret.modeling_ret import RetForRetrieval
 
-_PRECISIONS = ("auto", "float32", "bfloat16", "int8")
+_PRECISIONS = ("auto", "float32", "bfloat16", "mixed", "int8")
 _BUCKET = 16  # tokens; lengths are rounded up to it where every shape is recorded anew
 
 
 def prepare(
     model: RetForRetrieval,
     *,
-    precision: Literal["auto", "float32", "bfloat16", "int8"] = "auto",
+    precision: Literal["auto", "float32", "bfloat16", "mixed", "int8"] = "auto",
     compile: bool = False,
 ) -> FastRet:
     """Return what encodes as the model does, faster; the model stays as it was, and may be let go.
@@ -35,9 +35,12 @@ def prepare(
             that do; else float32.
             "float32": folded only; differs from the model by rounding.
             "bfloat16": anywhere; slow on a CPU that lacks it.
-            "int8": on CPUs, best with VNNI. Weights by output, activations by token as they come, so
-            that no calibration is needed and no row depends on another. Measured on random weights and
-            on a trained MiniLM; measure it on your own model before you index with it.
+            "mixed": int8 in the head, as "auto" in the backbones, whose layers forgive less.
+            "int8": everywhere, on CPUs, best with VNNI. Weights by output, activations by token as they
+            come, so that no calibration is needed and no row depends on another. At ViT-B/32's size and
+            with random weights the worst token keeps a cosine above 0.999 (benchmarks/encode); a trained
+            MiniLM does not, its worst keeps 0.99. So compare the vectors with float32's on your own
+            model before you index with it.
         compile: fuse what lies between the products by torch.compile: the first batch of each kind
             then takes a minute, and a C++ compiler is needed on a CPU. On a GPU, steps are also
             recorded as CUDA graphs, and texts padded to multiples of 16 tokens; that was not measured.
@@ -45,14 +48,16 @@ def prepare(
     Raises:
         ModelError: an unknown precision, int8 off a CPU, a model not in float32, or one with adapters.
     """
-    _check(model, precision)
-    how = Packing(_chosen(precision, model.device), prepack=not compile)
-    fast = folded(model, how)
+    if precision not in _PRECISIONS:
+        raise ModelError(f"precision {precision!r}: use one of {', '.join(_PRECISIONS)}")
+    check_preparable(model)
+    head, towers = _chosen(precision, model.device)
+    fast = folded(model, Packing(head, not compile), Packing(towers, not compile))
     if compile:
-        for head in (fast.query_head, fast.document_head):
-            if head is not None:
-                head.step = _compiled(head.step, model.device)
-    return FastRet(fast, how.precision, bucket=_BUCKET if compile and model.device.type == "cuda" else 1)
+        for side in (fast.query_head, fast.document_head):
+            if side is not None:
+                side.step = _compiled(side.step, model.device)
+    return FastRet(fast, head, towers, bucket=_BUCKET if compile and model.device.type == "cuda" else 1)
 
 
 class FastRet:
@@ -60,12 +65,15 @@ class FastRet:
 
     Attributes:
         config: the model's.
-        precision: of matrix products, "float32", "bfloat16" or "int8".
+        precision, tower_precision: of matrix products in the head and in the backbones.
     """
 
-    def __init__(self, model: RetForRetrieval, precision: Precision, *, bucket: int = 1) -> None:
+    def __init__(
+        self, model: RetForRetrieval, precision: Precision, tower_precision: Precision, *, bucket: int = 1
+    ) -> None:
         self.config: RetRetrievalConfig = model.config
         self.precision = precision
+        self.tower_precision = tower_precision
         self._model = model
         self._bucket = bucket
 
@@ -111,37 +119,44 @@ class FastRet:
 
 
 @torch.no_grad()
-def folded(model: RetForRetrieval, how: Packing) -> RetForRetrieval:
+def folded(model: RetForRetrieval, head: Packing, towers: Packing) -> RetForRetrieval:
     """Return a copy that encodes by packed towers and a `FastHead`; the rest it shares with the model."""
-    fast = shared_copy(model).eval()
-    for towers in fast._all_towers():
-        pack_linears(towers, how)
-    fast.query_head = FastHead(fast.query_head, how)
+    fast: RetForRetrieval = shared_copy(model).eval()
+    for of_side in fast._all_towers():
+        pack_linears(of_side, towers)
+    fast.query_head = FastHead(fast.query_head, head)
     if fast.document_head is not None:
-        fast.document_head = FastHead(fast.document_head, how)
+        fast.document_head = FastHead(fast.document_head, head)
     return fast
 
 
-def _check(model: RetForRetrieval, precision: str) -> None:
-    if precision not in _PRECISIONS:
-        raise ModelError(f"precision {precision!r}: use one of {', '.join(_PRECISIONS)}")
+def check_preparable(model: RetForRetrieval) -> None:
+    """Check that a model can be folded.
+
+    Raises:
+        ModelError: it is not in float32, or has low-rank adapters.
+    """
     if model.dtype != torch.float32:
         raise ModelError(
             f"the model is in {model.dtype}, expected torch.float32: load it with dtype=torch.float32"
         )
-    if any(
-        side.text_lora_rank or side.vision_lora_rank
-        for side in (model.config.query_config, model.config.document_config)
-    ):
+    sides = model.config.query_config, model.config.document_config
+    if any(side.text_lora_rank or side.vision_lora_rank for side in sides):
         raise ModelError("the model has low-rank adapters: call merge_adapters() first")
 
 
-def _chosen(precision: str, device: torch.device) -> Precision:
-    """Return a precision, with "auto" decided for a device."""
-    if precision != "auto":
-        return precision  # type: ignore[return-value]  # _check has seen it
+def _chosen(precision: str, device: torch.device) -> tuple[Precision, Precision]:
+    """Return the precision of the head and of the backbones."""
     on_gpu = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-    return "bfloat16" if on_gpu or (device.type == "cpu" and native_bfloat16()) else "float32"
+    native: Precision = "bfloat16" if on_gpu or (device.type == "cpu" and native_bfloat16()) else "float32"
+    choices: dict[str, tuple[Precision, Precision]] = {
+        "auto": (native, native),
+        "float32": ("float32", "float32"),
+        "bfloat16": ("bfloat16", "bfloat16"),
+        "mixed": ("int8", native),
+        "int8": ("int8", "int8"),
+    }
+    return choices[precision]
 
 
 def _compiled(step: Any, device: torch.device) -> Any:

@@ -30,7 +30,6 @@ _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "silu": functional.silu,
 }
 
-
 KeyValue = tuple[Tensor, Tensor, Tensor | None]  # (B, n, d) each, and (B, n) True at tokens
 
 
@@ -188,14 +187,16 @@ class KeysValues(nn.Module):
         super().__init__()
         folded = adapted(adapter, norm, weight)
         self.product = _packed(folded.product, how)
-        self.sizes = (len(weight), len(folded.product.bias) - len(weight))
-        self.rest, self.width, self.eps = folded.rest, folded.width, folded.eps
+        rows = len(folded.product.bias) - len(weight)
+        self.sizes = (len(weight), rows)
+        self.share, self.floor = rows / folded.width, folded.rest / folded.width + folded.eps
 
     def forward(self, values: Tensor) -> tuple[Tensor, Tensor]:
         """Return keys and values, (B, n, d) each, of backbone states (B, n, w)."""
         key_value, root = self.product(values).split(self.sizes, dim=-1)
-        variance = (root.square().sum(-1, keepdim=True) + self.rest) / self.width
-        key, value = (key_value * torch.rsqrt(variance + self.eps)).chunk(2, dim=-1)
+        # A mean, not a sum: OpenVINO 2026.4 turns a sum here into one that is wrong beyond a few rows.
+        variance = root.square().mean(-1, keepdim=True) * self.share + self.floor
+        key, value = (key_value * torch.rsqrt(variance)).chunk(2, dim=-1)
         return key, value
 
 

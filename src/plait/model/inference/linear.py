@@ -109,7 +109,7 @@ class Int8Linear(PackedLinear):
         super().__init__()
         if weight.device.type != "cpu":
             raise ModelError(f"int8 runs on a CPU only, but the model is on {weight.device}: use bfloat16")
-        (whole, scale) = quantized(weight.detach().float())
+        whole, scale = quantized(weight.detach().float())
         self.register_buffer("weight", whole.t().contiguous())  # (in, out)
         self.register_buffer("scale", scale.squeeze(1))  # (out,)
         self.register_buffer("bias", None if bias is None else bias.detach().float())

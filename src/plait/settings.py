@@ -18,8 +18,7 @@ class Settings:
     Attributes:
         model: encoder of a new library: "plait-mini", or the folder, pip package or downloaded hub name of
             a ReT, ReT-2 or sentence-transformers model.
-        threads: batches that plait-mini encodes at a time, each on one torch thread, or the torch threads
-            of another model; 0 means one a core.
+        threads: batches encoded at a time, each on one torch thread; 0 means one a core.
         precision: of a ReT model's matrix products: "float32"; "bfloat16"; "int8"; or "auto", which is
             bfloat16 where the processor multiplies it itself, else float32.
         read_workers: files read at once, each in its own process.

@@ -213,12 +213,12 @@ class SentenceTransformerEncoder:
         return np.split(found, ends[:-1]) if items else []
 
     def _encode_some(self, items: Sequence[Item]) -> list[Vectors]:
-        """Return (n, width) for each item; a picture goes with the first window of its text."""
+        """Return (n, width) for each item, its windows merged."""
         limit = self._embedder.limits["document"]
         windows = [limit.windows(item.text) or [""] for item in items]
         parts: list[Part] = []
         for item, texts in zip(items, windows, strict=True):
-            parts += [(texts[0], item.picture), *((text, None) for text in texts[1:])]
+            parts += [(text, item.picture) for text in texts]
             if item.is_window or len(texts) > 1:
                 self._windows += len(texts)
                 self._truncated += sum(limit.count(text) > limit.max_tokens for text in texts)

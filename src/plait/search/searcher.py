@@ -97,11 +97,16 @@ class Searcher:
                 f"unknown lane {', '.join(sorted(unknown))}: this library has {', '.join(self.lanes)}"
             )
         asked = (BM25,) * bool(query.texts) + tuple(f.name for f in self.encoder.fields if _asks(f, query))
+        if not asked:
+            raise QueryError(
+                f"the query holds only pictures, but this library's model, {self.encoder.name}, reads only "
+                "text: ask in words, or make a library with a model that reads pictures (plait models list)"
+            )
         wanted = tuple(lane for lane in asked if lanes is None or lane in lanes)
         if not wanted:
             raise QueryError(
                 f"the query asks nothing of the lanes {', '.join(lanes or self.lanes)}: "
-                f"it can be answered by {', '.join(asked) or 'none of this library'}"
+                f"it can be answered by {', '.join(asked)}"
             )
         return wanted
 

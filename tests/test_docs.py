@@ -13,7 +13,7 @@ import pytest
 DOCS = Path(__file__).parents[1] / "docs"
 
 
-@pytest.mark.parametrize("page", ["model-family.md", "models.md"])
+@pytest.mark.parametrize("page", ["encoders.md", "model-family.md", "models.md"])
 def test_the_python_of_a_page_runs_and_prints_what_its_comments_say(page, tmp_path):
     code = "\n".join(re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(), flags=re.DOTALL))
     run = subprocess.run(

@@ -20,13 +20,13 @@ from plait.encode.windows import TextLimit
 from plait.errors import ModelError, PlaitError
 from plait.extras import require
 from plait.schema import Image
+from plait.model.pictures import broadened
 from plait.scoring.vectors import Vectors
 
 Reads = Literal["text", "joint", "apart"]
 Part = tuple[str, Image | None]  # what is encoded together: words, "" for none, and a picture
 Open = Callable[[Image], PillowImage.Image]
 
-_SLIMMEST = 50
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
@@ -129,7 +129,7 @@ class Embedder:
     def _input(self, text: str, picture: PillowImage.Image | None) -> Any:
         if picture is None:
             return self._words(text)
-        shown = {"image": _broadened(picture)}
+        shown = {"image": broadened(picture)}
         return shown | {"text": text} if text.strip() else shown
 
     def _words(self, text: str) -> Any:
@@ -186,16 +186,6 @@ def _reads(model: Any, name: str) -> Reads:
     if not model.supports("image"):
         return "text"
     return "joint" if model.supports(("image", "text")) else "apart"
-
-
-def _broadened(picture: PillowImage.Image) -> PillowImage.Image:
-    """Return a picture no longer than `_SLIMMEST` times its other side; slimmer ones are stretched.
-
-    Most models scale the shorter side up to their own: of 20,000 x 1 pixels, CLIP's would make 10 GB.
-    """
-    width, height = picture.size
-    size = (max(width, height // _SLIMMEST), max(height, width // _SLIMMEST))
-    return picture if size == picture.size else picture.resize(size)
 
 
 def _kind(part: Part) -> str:

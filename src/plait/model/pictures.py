@@ -20,6 +20,7 @@ DAMAGED = (
     MemoryError,
     OverflowError,
 )
+_SLIMMEST = 50
 
 
 def as_seen(picture: PillowImage.Image) -> PillowImage.Image:
@@ -43,6 +44,17 @@ def as_seen(picture: PillowImage.Image) -> PillowImage.Image:
         return _flattened(_upright(picture))
     except DAMAGED as error:
         raise InputError(f"the image is cut off or damaged ({error}): save it again, then retry") from error
+
+
+def broadened(picture: PillowImage.Image) -> PillowImage.Image:
+    """Return a picture at most 50 times as long as it is wide, or high; slimmer ones are stretched.
+
+    Most image processors scale the shorter side up to the model's: of 20,000 x 1 pixels, CLIP's would
+    make 10 GB.
+    """
+    width, height = picture.size
+    size = (max(width, height // _SLIMMEST), max(height, width // _SLIMMEST))
+    return picture if size == picture.size else picture.resize(size)
 
 
 def _upright(picture: PillowImage.Image) -> PillowImage.Image:

@@ -45,7 +45,9 @@ class QueryVectors:
 
     Attributes:
         fields: field name -> (parts, tokens, width), unit length; one part for each text or image
-            asked with. A field the query does not ask is absent.
+            asked with. A field the query does not ask is absent. Where parts have unequally many tokens,
+            zeros fill the shorter, whose vectors are longer by the same factor, so that the mean over
+            tokens stays the part's own.
         weights: field name -> (parts,), positive, summing to 1.
     """
 

@@ -10,6 +10,7 @@ from tests.helpers.tiny_ret import MAX_TOKENS, tiny_model, tiny_processor
 from transformers import BitImageProcessorPil, CLIPImageProcessorPil, SiglipImageProcessorPil
 
 from plait.errors import InputError, ModelError
+from plait.model.pictures import broadened
 from plait.model.ret.processing_ret import RetProcessor
 
 RED = Image.new("RGB", (40, 30), "red")
@@ -94,6 +95,16 @@ def test_an_animation_is_its_first_frame(tmp_path):
     with Image.open(tmp_path / "two.gif") as animation:
         found = tiny_processor()(images=[animation])["pixel_values"]
     assert torch.allclose(found, tiny_processor()(images=[RED])["pixel_values"], atol=0.02)
+
+
+@pytest.mark.parametrize(("size", "stretched"), [((900, 1), (900, 18)), ((1, 900), (18, 900))])
+def test_a_picture_like_a_thread_is_stretched_before_its_short_side_is_scaled_up(size, stretched):
+    """At 20,000 x 1 the scaled picture would fill memory; here both ways fit, and only one is equal."""
+    thread = Image.effect_noise(size, 90).convert("RGB")
+    expected = tiny_processor()(images=[thread.resize(stretched)])["pixel_values"]
+    assert torch.equal(tiny_processor()(images=[thread])["pixel_values"], expected)
+    at_the_limit = thread.resize((900, 18))
+    assert broadened(at_the_limit) is at_the_limit
 
 
 def test_a_file_that_is_cut_off_is_refused_by_a_clear_error(tmp_path):

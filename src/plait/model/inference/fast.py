@@ -17,6 +17,7 @@ from plait.model.ret.configuration_ret import RetConfig, RetRetrievalConfig
 from plait.model.ret.modeling_ret import RetForRetrieval
 
 _PRECISIONS = ("auto", "float32", "bfloat16", "mixed", "int8")
+_ROWS_AT_ONCE = 8  # measured on a core with 1 MB of cache: 16 were 8 % slower, 4 no faster
 _BUCKET = 16  # tokens; lengths are rounded up to it where every shape is recorded anew
 
 
@@ -52,7 +53,8 @@ def prepare(
         raise ModelError(f"precision {precision!r}: use one of {', '.join(_PRECISIONS)}")
     check_preparable(model)
     head, towers = _chosen(precision, model.device)
-    fast = folded(model, Packing(head, not compile), Packing(towers, not compile))
+    rows = _ROWS_AT_ONCE if model.device.type == "cpu" else None
+    fast = folded(model, Packing(head, not compile), Packing(towers, not compile), rows_at_once=rows)
     if compile:
         for side in (fast.query_head, fast.document_head):
             if side is not None:
@@ -119,14 +121,16 @@ class FastRet:
 
 
 @torch.no_grad()
-def folded(model: RetForRetrieval, head: Packing, towers: Packing) -> RetForRetrieval:
+def folded(
+    model: RetForRetrieval, head: Packing, towers: Packing, *, rows_at_once: int | None = None
+) -> RetForRetrieval:
     """Return a copy that encodes by packed towers and a `FastHead`; the rest it shares with the model."""
     fast: RetForRetrieval = shared_copy(model).eval()
     for of_side in fast._all_towers():
         pack_linears(of_side, towers)
-    fast.query_head = FastHead(fast.query_head, head)
+    fast.query_head = FastHead(fast.query_head, head, rows_at_once=rows_at_once)
     if fast.document_head is not None:
-        fast.document_head = FastHead(fast.document_head, head)
+        fast.document_head = FastHead(fast.document_head, head, rows_at_once=rows_at_once)
     return fast
 
 

@@ -124,8 +124,10 @@ class Int8Linear(PackedLinear):
     def leave(self, *entered: Tensor) -> Tensor:
         whole, row_scale = entered
         product = torch._int_mm(whole.flatten(0, -2), self.weight)
-        scaled = product.view(*whole.shape[:-1], -1).float().mul_(row_scale).mul_(self.scale)
-        return scaled if self.bias is None else scaled.add_(self.bias)
+        scaled = product.view(*whole.shape[:-1], -1).float().mul_(row_scale)
+        if self.bias is None:
+            return scaled.mul_(self.scale)
+        return torch.addcmul(self.bias, scaled, self.scale, out=scaled)
 
 
 def quantized(x: Tensor) -> tuple[Tensor, Tensor]:

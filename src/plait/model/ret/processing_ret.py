@@ -19,7 +19,7 @@ from transformers.utils import PushToHubMixin
 from plait.errors import InputError, ModelError
 from plait.model import backbones
 from plait.model.backbones.pretrained import source_folder
-from plait.model.pictures import as_seen
+from plait.model.pictures import as_seen, broadened
 from plait.model.ret.stored import stored
 
 logger = logging.getLogger(__name__)
@@ -202,7 +202,7 @@ class RetProcessor(PushToHubMixin):  # type: ignore[misc]  # transformers is not
         self.truncated += cut
 
     def _pixels(self, images: list[PillowImage.Image]) -> dict[str, Tensor]:
-        seen = [as_seen(image) for image in images]
+        seen = [broadened(as_seen(image)) for image in images]
         return {"pixel_values": self.image_processor(images=seen, return_tensors="pt")["pixel_values"]}
 
 

@@ -19,8 +19,8 @@ class Settings:
         model: encoder of a new library: "plait-mini", or the folder, pip package or downloaded hub name of
             a ReT, ReT-2 or sentence-transformers model.
         threads: batches encoded at a time, each on one torch thread; 0 means one a core.
-        precision: of a ReT model's matrix products: "float32"; "bfloat16"; "int8"; or "auto", which is
-            bfloat16 where the processor multiplies it itself, else float32.
+        precision: of a ReT model's matrix products: "float32", "bfloat16", "mixed", "int8", or "auto",
+            which is bfloat16 where the processor multiplies it itself, else float32.
         read_workers: files read at once, each in its own process.
         read_memory_mb: address space of one reading process.
         read_cpu_seconds, read_wall_seconds: time for one file.

@@ -19,8 +19,8 @@ from plait.encode.token_sets import unit_length
 from plait.encode.windows import TextLimit
 from plait.errors import ModelError, PlaitError
 from plait.extras import require
-from plait.schema import Image
 from plait.model.pictures import broadened
+from plait.schema import Image
 from plait.scoring.vectors import Vectors
 
 Reads = Literal["text", "joint", "apart"]

@@ -72,7 +72,7 @@ class RetEncoder:
         batch_size: int = 16,
         precision: str = "auto",
     ) -> None:
-        self._model = prepare(model.eval(), precision=precision)
+        self._model = prepare(model.eval(), precision=precision)  # type: ignore[arg-type]  # checked there
         self._processor = processor
         self._name = name
         self._fingerprint = fingerprint
@@ -102,7 +102,7 @@ class RetEncoder:
             threads: batches encoded at a time, each by one torch thread; 0 means one a core.
             max_pixels: larger pictures are refused before they are decoded.
             batch_size: items encoded at once.
-            precision: of matrix products: "auto", "float32", "bfloat16" or "int8"; see `prepare`.
+            precision: of matrix products: "auto", "float32", "bfloat16", "mixed" or "int8"; see `prepare`.
 
         Raises:
             ModelError: no such checkpoint, one that cannot be loaded, or no such precision.

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.helpers.ret_models import MIXED, TEXT, VISION, batch, packed, pair, ret2
 
-from plait.errors import ModelError
+from plait.errors import ModelError, ShapeError
 from plait.model.inference.fast import prepare
 from plait.model.inference.linear import native_bfloat16
 from plait.model.ret.modeling_ret import RetForRetrieval
@@ -124,6 +124,28 @@ def test_rows_may_come_packed_and_a_modality_may_not_come_at_all():
     torch.testing.assert_close(fast.encode_queries(**packed(inputs, MIXED)), mixed)
     only_text = fast.encode_queries(**without(inputs, "pixel_values"))
     torch.testing.assert_close(only_text[1], mixed[1], atol=2e-6, rtol=0)
+
+
+def test_batches_larger_than_a_part_may_come_packed_too():
+    model, masks = (
+        pair(),
+        {"text_mask": torch.tensor([0, 1, 1] * 7), "image_mask": torch.tensor([1, 1, 0] * 7)},
+    )
+    masks["text_mask"][8:16] = 0  # a part without any text
+    masks["image_mask"][8:16] = 1
+    inputs = batch(21)
+    expected = model.encode_documents(**inputs, **masks)
+    fast = prepare(model, precision="float32")
+    for given in (inputs | masks, packed(inputs, masks)):
+        torch.testing.assert_close(fast.encode_documents(**given), expected, atol=2e-6, rtol=0)
+
+
+def test_tensors_that_do_not_fit_the_masks_are_refused_in_large_batches_too():
+    inputs = batch(21)
+    with pytest.raises(ShapeError, match="got 20 rows of inputs, expected 21"):
+        prepare(pair()).encode_queries(
+            **inputs | {"input_ids": inputs["input_ids"][:20]}, text_mask=torch.ones(21)
+        )
 
 
 def test_the_model_stays_as_it_was():

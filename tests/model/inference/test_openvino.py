@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import subprocess
 import sys
 
 import pytest
@@ -20,12 +22,19 @@ ONE_LAYER = {
     "text_layers": [0],
     "vision_layers": [0],
 }
+
+
+def needs_openvino():
+    if importlib.util.find_spec("openvino") is None:
+        pytest.skip("openvino is not installed")
+
+
 KINDS = {"text_mask": torch.tensor([1, 1, 0, 1]), "image_mask": torch.tensor([1, 0, 1, 0])}
 
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
-    pytest.importorskip("openvino")
+    needs_openvino()
     model, folder = pair(query=TWO_LAYERS), tmp_path_factory.mktemp("exported")
     export_openvino(model, folder)
     return model, folder
@@ -54,7 +63,7 @@ def test_a_missing_attention_mask_means_no_padding(exported):
 
 
 def test_a_shared_side_is_exported_once_and_gives_its_one_vector(tmp_path):
-    pytest.importorskip("openvino")
+    needs_openvino()
     model = ret2(**ONE_LAYER)
     export_openvino(model, tmp_path)
     assert sorted(file.stem for file in tmp_path.glob("*.xml")) == [
@@ -78,6 +87,20 @@ def test_what_cannot_be_encoded_or_read_is_refused_with_the_way_out(exported, tm
         OpenVinoRet(tmp_path)
     with pytest.raises(ModelError, match="precision 'int8': use one of auto, float32"):
         OpenVinoRet(folder, precision="int8")
+
+
+def test_nothing_is_reported_to_openvinos_makers(tmp_path):
+    needs_openvino()
+    program = (
+        "import sys; from plait.errors import ModelError\n"
+        "from plait.model.inference.openvino import OpenVinoRet\n"
+        "try: OpenVinoRet(sys.argv[1])\n"
+        "except ModelError: print('openvino' in sys.modules, sys.modules['openvino_telemetry'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "True None"
 
 
 def test_without_openvino_the_extra_is_named(monkeypatch, tmp_path):

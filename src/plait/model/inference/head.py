@@ -39,16 +39,14 @@ class FastHead(RetHead):
     Args:
         head: what it is made of; it is left as it was.
         how: of the products. Norms, softmax, gates and the tokens themselves stay in float32.
-        rows_at_once: go through all steps together, so that they stay in a core's cache; None: all.
     """
 
-    def __init__(self, head: RetHead, how: Packing, *, rows_at_once: int | None = None) -> None:
+    def __init__(self, head: RetHead, how: Packing) -> None:
         nn.Module.__init__(self)  # RetHead's own would make weights that nothing uses
         cell = head.cell
         assert cell.text is not None  # RetHead makes both readers
         assert cell.vision is not None
         self.config = head.config
-        self.rows_at_once = rows_at_once
         self.text_feature, self.vision_feature = head.text_feature, head.vision_feature
         self.projection = head.projection
         self.steps = len(head.text_adapters)
@@ -72,8 +70,7 @@ class FastHead(RetHead):
         """Return what `RetHead.forward` does."""
         h = self.first.new_empty(batch, *self.first.shape[1:])
         for kind in kinds(batch, text, vision):
-            parts = [self._recur(p.count, p.text, p.vision) for p in kind.parts(self.rows_at_once)]
-            found = parts[0] if len(parts) == 1 else torch.cat(parts)
+            found = self._recur(kind.count, kind.text, kind.vision)
             if kind.rows is None:
                 h = found
             else:

@@ -1,4 +1,4 @@
-"""A batch of ReT taken apart by kind: with text, with an image, with both, with neither."""
+"""A batch of ReT taken apart: into parts of few rows, and by kind: text, image, both, neither."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from plait.model.recurrence import LayerStates
+from plait.model.ret.inputs import RetInputs, present_rows, take
 from plait.model.ret.sides import Seen
 
 Steps = list[LayerStates]
@@ -27,20 +28,6 @@ class Kind:
     count: int
     text: Steps | None
     vision: Steps | None
-
-    def parts(self, most: int | None) -> list[Kind]:
-        """Return the same rows in order, at most so many a part; None: all in one."""
-        if most is None or self.count <= most:
-            return [self]
-        return [self._part(slice(at, min(at + most, self.count))) for at in range(0, self.count, most)]
-
-    def _part(self, rows: slice) -> Kind:
-        return Kind(
-            None if self.rows is None else self.rows[rows],
-            rows.stop - rows.start,
-            None if self.text is None else _taken(self.text, rows),
-            None if self.vision is None else _taken(self.vision, rows),
-        )
 
 
 def kinds(batch: int, text: Seen | None, vision: Seen | None) -> list[Kind]:
@@ -74,8 +61,55 @@ def _of(seen: Seen | None, rows: Tensor) -> Steps:
     """Return the states of some rows of the batch, all of which have the modality."""
     assert seen is not None
     at = rows if seen.rows is None else torch.searchsorted(seen.rows, rows)
-    return _taken(seen.steps, at)
+    return [LayerStates(step.values[at], None if step.mask is None else step.mask[at]) for step in seen.steps]
 
 
-def _taken(steps: Steps, rows: Tensor | slice) -> Steps:
-    return [LayerStates(step.values[rows], None if step.mask is None else step.mask[rows]) for step in steps]
+Part = tuple[Tensor | None, Tensor | None, Tensor | None, Tensor | None, Tensor | None]
+
+
+def in_parts(inputs: RetInputs, most: int) -> list[Part]:
+    """Return the fields of the same inputs for at most so many rows of the batch at a time, in order.
+
+    Raises:
+        ShapeError: tensors that do not fit the masks.
+    """
+    batch = inputs.batch
+    if batch <= most:
+        return [_fields(inputs)]
+    text, image = inputs.text_mask, inputs.image_mask
+    words, shown, picture = (
+        None if values is None else take(values, mask, present_rows(mask))
+        for values, mask in (
+            (inputs.input_ids, text),
+            (inputs.attention_mask, text),
+            (inputs.pixel_values, image),
+        )
+    )
+    return [
+        (
+            _rows(words, text, at, at + most),
+            _rows(shown, text, at, at + most),
+            _rows(picture, image, at, at + most),
+            None if text is None else text[at : at + most],
+            None if image is None else image[at : at + most],
+        )
+        for at in range(0, batch, most)
+    ]
+
+
+def _rows(values: Tensor | None, mask: Tensor | None, start: int, stop: int) -> Tensor | None:
+    """Return what rows of the batch from start to stop have of a modality; `values` holds only present rows."""
+    if values is None or mask is None:
+        return None if values is None else values[start:stop]
+    before, inside = int((mask[:start] != 0).sum()), int((mask[start:stop] != 0).sum())
+    return values[before : before + inside]
+
+
+def _fields(inputs: RetInputs) -> Part:
+    return (
+        inputs.input_ids,
+        inputs.attention_mask,
+        inputs.pixel_values,
+        inputs.text_mask,
+        inputs.image_mask,
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -52,7 +53,7 @@ def export_openvino(model: RetForRetrieval, folder: str | os.PathLike[str]) -> N
         ModelError: the model cannot be exported, or a graph does not give the model's own vectors.
         MissingExtraError: openvino is not installed.
     """
-    require("openvino")
+    _openvino()
     check_preparable(model)
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
@@ -82,7 +83,7 @@ class OpenVinoRet:
     def __init__(self, folder: str | os.PathLike[str], *, threads: int = 0, precision: str = "auto") -> None:
         if precision not in _PRECISIONS:
             raise ModelError(f"precision {precision!r}: use one of {', '.join(_PRECISIONS)}")
-        core = require("openvino").Core()
+        core = _openvino().Core()
         hint = _PRECISIONS[precision]
         settings = {"PERFORMANCE_HINT": "LATENCY"}
         settings |= {"INFERENCE_NUM_THREADS": str(threads)} if threads else {}
@@ -199,7 +200,7 @@ def _write(graph: _Graph, file: Path) -> None:
             made = _converted(traced)
     except (RuntimeError, ValueError, TypeError) as error:  # torch's UserError among them
         raise ModelError(f"the {file.stem} graph cannot be exported: {error}") from error
-    require("openvino").save_model(made, str(file), compress_to_fp16=True)
+    _openvino().save_model(made, str(file), compress_to_fp16=True)
 
 
 @contextmanager
@@ -214,10 +215,7 @@ def _unlogged() -> Iterator[None]:
 
 
 def _converted(traced: torch.export.ExportedProgram) -> Any:
-    """Return OpenVINO's form of a traced graph.
-
-    By its front end itself: `openvino.convert_model` would report to its makers over the network.
-    """
+    """Return OpenVINO's form of a traced graph, by its front end: `convert_model` would report the call."""
     decoders = require("openvino.frontend.pytorch.fx_decoder")
     front_end = require("openvino.frontend").FrontEndManager().load_by_framework("pytorch")
     decoder = decoders.TorchFXPythonDecoder.from_exported_program(traced)  # must outlive the conversion
@@ -258,6 +256,17 @@ def _example(config: Any, rows: int, names: tuple[str, ...]) -> dict[str, Tensor
         "pixel_values": torch.randn(rows, 3, side, side, generator=generator),
     }
     return {name: inputs[name] for name in names}
+
+
+def _openvino() -> Any:
+    """Return openvino, imported without the package that reports every import to its makers.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    if "openvino" not in sys.modules:
+        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # means: not there
+    return require("openvino")
 
 
 def _sides(folder: Path) -> list[str]:

@@ -136,8 +136,8 @@ def test_batches_larger_than_a_part_may_come_packed_too():
     inputs = batch(21)
     expected = model.encode_documents(**inputs, **masks)
     fast = prepare(model, precision="float32")
-    for given in (inputs | masks, packed(inputs, masks)):
-        torch.testing.assert_close(fast.encode_documents(**given), expected, atol=2e-6, rtol=0)
+    for shape in (inputs | masks, packed(inputs, masks)):
+        torch.testing.assert_close(fast.encode_documents(**shape), expected, atol=2e-6, rtol=0)
 
 
 def test_tensors_that_do_not_fit_the_masks_are_refused_in_large_batches_too():

@@ -6,6 +6,8 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional
+from transformers import CLIPTextConfig
+from transformers.models.clip.modeling_clip import CLIPMLP
 
 from plait.encode.mini_towers import package_folder
 from plait.model.inference import linear
@@ -72,3 +74,16 @@ def test_a_trained_tower_keeps_its_vectors(precision, cosine):
     with torch.inference_mode():
         expected, found = own(ids, None)[-1].mean(1), tower(ids, None)[-1].mean(1)
     assert functional.cosine_similarity(found, expected).min() >= cosine
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_quick_gelu_is_silu_between_scaled_maps(precision):
+    config = CLIPTextConfig(hidden_size=16, intermediate_size=64, hidden_act="quick_gelu")
+    tower = nn.ModuleDict({"mlp": CLIPMLP(config).requires_grad_(False)})
+    x = torch.randn(5, 16)
+    expected = tower["mlp"](x)
+    pack_linears(tower, Packing(precision))
+    assert isinstance(tower["mlp"].fc1, PackedLinear)
+    torch.testing.assert_close(
+        tower["mlp"](x), expected, atol={"float32": 1e-6, "int8": 1e-2}[precision], rtol=0
+    )

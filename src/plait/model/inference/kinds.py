@@ -98,7 +98,7 @@ def in_parts(inputs: RetInputs, most: int) -> list[Part]:
 
 
 def _rows(values: Tensor | None, mask: Tensor | None, start: int, stop: int) -> Tensor | None:
-    """Return what rows of the batch from start to stop have of a modality; `values` holds only present rows."""
+    """Return what some rows of the batch have of a modality; `values` holds only the rows that have it."""
     if values is None or mask is None:
         return None if values is None else values[start:stop]
     before, inside = int((mask[:start] != 0).sum()), int((mask[start:stop] != 0).sum())

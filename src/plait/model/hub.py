@@ -6,6 +6,7 @@ one; or when it names one in the entry point group "plait.models", as  name = "p
 
 from __future__ import annotations
 
+import importlib.machinery
 import importlib.util
 import os
 import re
@@ -105,7 +106,8 @@ def package_models(package: str) -> list[Path]:
 def _package_folders(package: str) -> list[Path]:
     """Return where an installed package lies; nothing when it is not installed, or is a single file."""
     top, *below = package.split(".")
-    spec = importlib.util.find_spec(top)  # imports nothing, as the name has no dot
+    # The path alone first: other finders act on what they are asked, setuptools' on "pip" with a warning.
+    spec = importlib.machinery.PathFinder.find_spec(top) or importlib.util.find_spec(top)
     places = [] if spec is None else spec.submodule_search_locations or []
     return [folder for place in places if (folder := Path(place, *below)).is_dir()]
 

@@ -265,7 +265,7 @@ def test_a_stored_encoder_is_a_ret_checkpoint_too(encoder, tmp_path):
         RetForRetrieval.from_pretrained(tmp_path).query_head.projection.weight,
         encoder[0].model.query_head.projection.weight,
     )
-    ours = load_encoder(str(tmp_path)).encode_query(Query(texts=("a red square",)))
+    ours = load_encoder(str(tmp_path), precision="float32").encode_query(Query(texts=("a red square",)))
     (vectors,) = ours.fields.values()
     np.testing.assert_allclose(vectors[0], encoder.encode_query("a red square"), atol=1e-6)
 

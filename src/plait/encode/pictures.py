@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from PIL import Image as PillowImage
 from PIL import UnidentifiedImageError
 
-from plait.errors import InputError, QueryError
+from plait.errors import InputError, QueryError, ReadError
 from plait.model.pictures import DAMAGED, as_seen
 from plait.schema import Image
 
@@ -36,6 +36,19 @@ def open_picture(image: Image, *, max_pixels: int) -> PillowImage.Image:
             return as_seen(picture)
         except InputError as error:
             raise QueryError(str(error).replace("the image", name, 1)) from error
+
+
+def open_figure(image: Image, *, max_pixels: int) -> PillowImage.Image:
+    """Return a document's figure as `open_picture` does.
+
+    Raises:
+        ReadError: its file is gone, damaged or too large.
+    """
+    try:
+        return open_picture(image, max_pixels=max_pixels)
+    except QueryError as error:
+        path = str(image)
+        raise ReadError(path, str(error).removeprefix(path).strip(), "add its document again") from error
 
 
 def _opened(image: Image, name: str) -> PillowImage.Image:

@@ -17,11 +17,11 @@ from torch import Tensor
 
 from plait.encode.batching import length_batches
 from plait.encode.items import query_parts, unit_items
-from plait.encode.pictures import open_picture
+from plait.encode.pictures import open_figure, open_picture
 from plait.encode.quiet import no_progress_bars
 from plait.encode.threads import SideBySide
 from plait.encode.windows import TextLimit
-from plait.errors import ModelError, QueryError, ReadError
+from plait.errors import ModelError
 from plait.model import backbones, hub
 from plait.model.inference.fast import prepare
 from plait.model.ret.modeling_ret import RetForRetrieval
@@ -227,12 +227,8 @@ class RetEncoder:
     def _open(self, image: Image) -> PillowImage.Image:
         return open_picture(image, max_pixels=self._max_pixels)
 
-    def _open_figure(self, path: Image) -> PillowImage.Image:
-        try:
-            return self._open(path)
-        except QueryError as error:
-            name = str(path)
-            raise ReadError(name, str(error).removeprefix(name).strip(), "add its document again") from error
+    def _open_figure(self, image: Image) -> PillowImage.Image:
+        return open_figure(image, max_pixels=self._max_pixels)
 
 
 def fingerprint(folder: Path) -> str:

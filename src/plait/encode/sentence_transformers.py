@@ -14,10 +14,10 @@ from plait.encode.embedder import Embedder, Part
 from plait.encode.items import Item, heading_of, query_parts, shares, texts_of, unit_items
 from plait.encode.merging import weighted_mean
 from plait.encode.opening import open_model
-from plait.encode.pictures import open_picture
+from plait.encode.pictures import open_figure, open_picture
 from plait.encode.token_sets import filled, pooled, stacked
 from plait.encode.windows import TextLimit
-from plait.errors import InputError, QueryError, ReadError
+from plait.errors import InputError, QueryError
 from plait.model import hub
 from plait.schema import Image, Query, Unit
 from plait.scoring.vectors import QueryVectors, UnitVectors, VectorField, Vectors
@@ -243,11 +243,7 @@ class SentenceTransformerEncoder:
         return open_picture(image, max_pixels=self._max_pixels)
 
     def _open_figure(self, image: Image) -> PillowImage.Image:
-        try:
-            return self._open(image)
-        except QueryError as error:
-            path = str(image)
-            raise ReadError(path, str(error).removeprefix(path).strip(), "add its document again") from error
+        return open_figure(image, max_pixels=self._max_pixels)
 
 
 def _texts(unit: Unit) -> list[Item]:

@@ -17,6 +17,12 @@ _EXTRA_OF = {
     "sentence_transformers": "embedders",
     "peft": "lora",
     "openvino": "openvino",
+    "accelerate": "train",
+    "datasets": "train",
+    "tensorboard": "train",
+    "yaml": "train",
+    "trackio": "trackio",
+    "wandb": "wandb",
 }
 
 

@@ -1,0 +1,1 @@
+"""Training files: what is asked, what answers it, and what does not."""

@@ -76,7 +76,7 @@ def gather(rows: Tensor) -> tuple[int, Tensor]:
     Raises:
         ShapeError: processes differ in more than the number of rows.
     """
-    if not (distributed.is_available() and distributed.is_initialized()):
+    if not in_processes():
         return 0, rows
     shapes: list[tuple[int, ...]] = [()] * distributed.get_world_size()
     distributed.all_gather_object(shapes, tuple(rows.shape))
@@ -85,6 +85,11 @@ def gather(rows: Tensor) -> tuple[int, Tensor]:
     counts = [shape[0] for shape in shapes]
     gathered: Tensor = _Gather.apply(rows, counts)  # type: ignore[no-untyped-call]
     return sum(counts[: distributed.get_rank()]), gathered
+
+
+def in_processes() -> bool:
+    """Return whether a process group is up."""
+    return distributed.is_available() and distributed.is_initialized()
 
 
 class _Gather(torch.autograd.Function):
@@ -123,7 +128,7 @@ def _names(labels: Labels | None, rows: int, start: int) -> list[Hashable]:
 
 
 def _gathered_names(own: list[Hashable]) -> list[Hashable]:
-    if not (distributed.is_available() and distributed.is_initialized()):
+    if not in_processes():
         return own
     parts: list[list[Hashable]] = [[] for _ in range(distributed.get_world_size())]
     distributed.all_gather_object(parts, own)

@@ -33,9 +33,11 @@ def late_interaction_loss(
     Columns: one query and its positive document a row, and optionally a label a row naming the entity
     both are about. All other rows' documents, of every process, are the negatives; so pair it with a
     sampler that keeps near-duplicates out of a batch, or give labels. Gradients cross processes; run
-    data-parallel training so that gradients are averaged, as usual.
+    data-parallel training so that gradients are averaged, as usual. For hard negatives, grades and what
+    else a query's documents may bring, see `plait.train.objectives.contrastive`.
 
-    Equals ReT's own loss with the defaults; with unique labels (or none), plain in-batch cross
+    Equals ReT's own loss with the defaults; `Contrastive` with temperature 1 / scale and one document of
+    grade 1 a query, where processes hold equally many; with unique labels (or none), plain in-batch cross
     entropy, the multiple-negatives ranking loss of sentence-transformers at the same scale; with one
     token a side, `single_vector_loss`.
 

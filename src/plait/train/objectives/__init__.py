@@ -1,0 +1,1 @@
+"""What training minimises, given the vectors of a batch: contrast, distillation, and what combines them."""

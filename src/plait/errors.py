@@ -11,6 +11,7 @@
     │   ├── LibraryLockedError          another process is writing
     │   └── LibraryFormatError          written by another format or another model
     ├── ModelError                      a model cannot be found or loaded
+    ├── TrainError                      training cannot begin or go on; what was stored stays
     ├── GenerateError                   the model that writes answers failed
     └── MissingExtraError (ImportError) an optional package is not installed
 
@@ -77,6 +78,10 @@ class LibraryFormatError(LibraryError):
 
 class ModelError(PlaitError):
     """A model cannot be found or loaded."""
+
+
+class TrainError(PlaitError):
+    """Training cannot begin, or cannot go on; what was stored before stays, and the message says where."""
 
 
 class GenerateError(PlaitError):

@@ -12,8 +12,8 @@ from tests.helpers.entries import FIELDS, make_entry, random_vectors
 from plait.errors import InputError, ShapeError
 from plait.index.backends.lancedb import LanceIndex
 from plait.index.base import Entry, StoredDocument
-from plait.index.lexical import Bm25, term_counts
 from plait.index.multi_vector import MultiVectors
+from plait.index.surroundings import SurroundedBm25
 from plait.schema import Filter, Segment, Unit
 from plait.scoring.vectors import UnitVectors
 
@@ -170,8 +170,7 @@ def test_scores_equal_the_scan_and_bm25_of_what_was_added(index):
         np.testing.assert_allclose(snapshot.field_scores(field.name, query, weights), expected, atol=1e-6)
         rows = range(len(units))
         assert snapshot.best_items(field.name, query, weights, rows) == scan.best_items(query, weights, rows)
-    bm25 = Bm25.of([term_counts(unit.text) for unit in units])
-    expected = bm25.scores(["word2 shared", "again"], [0.3, 0.7])
+    expected = SurroundedBm25.of(units).scores(["word2 shared", "again"], [0.3, 0.7])
     np.testing.assert_allclose(snapshot.bm25(["word2 shared", "again"], [0.3, 0.7]), expected, rtol=1e-6)
 
 

@@ -26,10 +26,9 @@ from tests.train.objectives.encoders import (
 from tests.train.objectives.made import given_model, targets_of, unit
 
 from plait.encode.st import RetMultiVectorEncoder, RetSentenceTransformer
-from plait.errors import InputError, ShapeError
+from plait.errors import InputError, ShapeError, TrainError
 from plait.model.ret.modeling_ret import RetForRetrieval
 from plait.train.caching import ColumnEncoder
-from plait.train.errors import TrainError
 from plait.train.loss import TrainingLoss
 from plait.train.objectives.contrastive import Contrastive
 from plait.train.objectives.distillation import Distillation

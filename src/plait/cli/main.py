@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from plait.cli import ask, ingest, models, search, serve
+from plait.cli import ask, ingest, models, search, serve, train
 from plait.cli.console import fail
 from plait.errors import LibraryError, MissingExtraError, ModelError, PlaitError
 
@@ -30,6 +30,7 @@ app.command()(ingest.status)
 app.command()(ingest.remove)
 app.command()(serve.serve)
 app.command()(serve.mcp)
+app.command()(train.train)
 app.add_typer(models.app, name="models")
 
 

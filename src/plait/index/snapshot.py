@@ -15,8 +15,8 @@ from plait.errors import InputError
 from plait.index import rows as stored
 from plait.index.base import Mask, Scores, StoredDocument
 from plait.index.filters import Filterable, passing
-from plait.index.lexical import Bm25
 from plait.index.multi_vector import MultiVectors
+from plait.index.surroundings import SurroundedBm25, heading_text
 from plait.schema import Filter, Unit
 from plait.scoring.vectors import VectorField, Vectors
 
@@ -40,7 +40,7 @@ class TableSnapshot:
     Each column is read when a search first needs it, and then kept. Safe to use from several threads.
 
     Memory: 4 bytes a number of each vector field in use (while it is read, half as much again), about
-    16 bytes a distinct word of each unit once BM25 is asked, and about 100 bytes a unit.
+    30 bytes a distinct word of each unit once BM25 is asked, and about 100 bytes a unit.
 
     Attributes:
         version: number of the store's version.
@@ -83,7 +83,8 @@ class TableSnapshot:
     def bm25(self, texts: Sequence[str], weights: Sequence[float], mask: Mask | None = None) -> Scores:
         """Return (N,) weighted BM25 scores, 0 where no word matches; NaN outside the mask.
 
-        How rare a word is, and how long a unit usually is, are taken over all units, whatever the mask.
+        Those of `SurroundedBm25`. How rare a word is, and how long a unit usually is, are taken over all
+        units, whatever the mask.
         """
         with self._loading:  # two threads would build it twice
             bm25 = self._bm25
@@ -163,16 +164,26 @@ class TableSnapshot:
         return Filterable(documents=documents, owners=self._owners, sections=sections, pages=self._pages)
 
     @cached_property
-    def _bm25(self) -> Bm25:
+    def _bm25(self) -> SurroundedBm25:
         hashes, counts, owners = [np.empty(0, np.uint64)], [np.empty(0, np.uint16)], [np.empty(0, np.int32)]
         lengths = np.zeros(len(self), np.uint32)
-        for batch, places in self._read(["terms", "counts", "words"]):
+        headings = [""] * len(self)
+        for batch, places in self._read(["terms", "counts", "words", "section"]):
             terms, sizes = stored.lists(batch["terms"])
             hashes.append(terms)
             counts.append(stored.lists(batch["counts"])[0])
             owners.append(np.repeat(places.astype(np.int32), sizes))
             lengths[places] = batch["words"].to_numpy()
-        return Bm25(np.concatenate(hashes), np.concatenate(counts), np.concatenate(owners), lengths)
+            for place, section in zip(places.tolist(), batch["section"].to_pylist(), strict=True):
+                headings[place] = heading_text(self._document(int(self._owners[place])).title, section)
+        return SurroundedBm25.of_postings(
+            np.concatenate(hashes),
+            np.concatenate(counts),
+            np.concatenate(owners),
+            lengths,
+            owners=self._owners,
+            headings=headings,
+        )
 
     def _field(self, name: str) -> MultiVectors:
         if name not in self._fields:

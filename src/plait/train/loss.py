@@ -10,11 +10,10 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn import functional
 
-from plait.errors import InputError, ShapeError
+from plait.errors import InputError, ShapeError, TrainError
 from plait.extras import require
 from plait.scoring.contrastive import in_processes
 from plait.train.caching import ColumnEncoder, Encoded, Features, Losses, cached_losses
-from plait.train.errors import TrainError
 from plait.train.modality_dropout import ModalityDropout
 from plait.train.objectives.components import components
 from plait.train.objectives.targets import Targets

@@ -12,7 +12,7 @@ from PIL import Image
 
 from plait.encode.base import Encoder
 from plait.encode.pictures import open_picture
-from plait.index.lexical import Bm25, term_counts
+from plait.index.surroundings import SurroundedBm25
 from plait.schema import Query, Unit
 from plait.scoring.maxsim import maxsim
 from plait.scoring.vectors import UnitVectors
@@ -53,7 +53,7 @@ def score_questions(
         unrelated: pictures that the manual does not hold.
     """
     vectors = encoder.encode_units(corpus)
-    bm25 = Bm25.of([term_counts(unit.text) for unit in corpus])
+    bm25 = SurroundedBm25.of(corpus)
     pictures = pictures_of(manual)
     asked = []
     for number, question in enumerate(questions):

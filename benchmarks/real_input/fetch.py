@@ -18,6 +18,7 @@ CACHE = Path.home() / ".cache" / "plait-benchmarks"
 FOLDER_OF = {
     "gimp-help-en": "usr/share/gimp/2.0/help/en",
     "texlive-science-doc": "usr/share/doc/texlive-doc",
+    "tuxpaint-stamps-default": "usr/share/tuxpaint/stamps",
 }
 
 

@@ -65,7 +65,8 @@ def units(tmp_path: Path) -> list[Unit]:
 
 def test_fields_have_the_shapes_they_declare(encoder: MiniEncoder, units: list[Unit]) -> None:
     encoded = encoder.encode_units(units)
-    assert [field.name for field in encoder.fields] == ["text", "image", "image_tokens"]
+    names = ["text", "image", "image_tokens", "figure_words"]
+    assert [field.name for field in encoder.fields] == names
     for field in encoder.fields:
         shapes = [vectors.fields[field.name].shape for vectors in encoded]
         counts = [2, 1, 1, 1] if field.items == "passage" else [2, 0, 1, 1]
@@ -118,12 +119,39 @@ def test_a_query_has_one_part_for_each_thing_asked(
     assert encoded.fields["text"].shape == (2, 1, 384)
     assert encoded.fields["image"].shape == (2, 1, 256)
     assert encoded.fields["image_tokens"].shape == (2, 16, 64)
-    assert encoded.weights["text"].tolist() == [0.25, 0.75]
+    assert encoded.fields["figure_words"].shape == (2, 1, 768)
+    assert encoded.weights["text"].tolist() == encoded.weights["figure_words"].tolist() == [0.25, 0.75]
     assert encoded.weights["image"].tolist() == encoded.weights["image_tokens"].tolist() == [0.5, 0.5]
 
 
+def test_words_find_a_picture_that_nothing_is_written_about(encoder: MiniEncoder, tmp_path: Path) -> None:
+    """A traffic light and a clock, drawn here: both are among the things that the tower can tell apart."""
+    light = Image.new("RGB", (120, 260), "white")
+    ImageDraw.Draw(light).rectangle((30, 10, 90, 190), fill="#222222")
+    ImageDraw.Draw(light).rectangle((55, 190, 65, 260), fill="#444444")
+    for top, colour in ((20, "#e02020"), (75, "#e0c020"), (130, "#20c040")):
+        ImageDraw.Draw(light).ellipse((38, top, 82, top + 44), fill=colour)
+    clock = Image.new("RGB", (240, 240), "white")
+    ImageDraw.Draw(clock).ellipse((10, 10, 230, 230), outline="black", width=10)
+    for turn in range(12):
+        x, y = np.cos(turn * np.pi / 6), np.sin(turn * np.pi / 6)
+        ImageDraw.Draw(clock).line((120 + 85 * x, 120 + 85 * y, 120 + 100 * x, 120 + 100 * y), "black", 6)
+    ImageDraw.Draw(clock).line((120, 120, 120, 50), "black", 8)
+    ImageDraw.Draw(clock).line((120, 120, 170, 140), "black", 8)
+    shown = []
+    for name, picture in (("1", light), ("2", clock)):
+        picture.save(tmp_path / f"{name}.png")
+        digest = sha256((tmp_path / f"{name}.png").read_bytes()).hexdigest()
+        figure = Segment("image", picture=Picture(str(tmp_path / f"{name}.png"), digest, *picture.size))
+        shown.append(Unit(f"{name}:0", name, 0, name, figures=(figure,)))
+    figures = [vectors.fields["figure_words"][0, 0] for vectors in encoder.encode_units(shown)]
+    for row, words in enumerate(("a traffic light", "a clock on the wall")):
+        asked = encoder.encode_query(Query.of(words)).fields["figure_words"][0, 0]
+        assert np.argmax([figure @ asked for figure in figures]) == row
+
+
 def test_a_field_that_is_not_asked_is_absent(encoder: MiniEncoder, units: list[Unit], tmp_path: Path) -> None:
-    assert set(encoder.encode_query(Query.of("saw")).fields) == {"text"}
+    assert set(encoder.encode_query(Query.of("saw")).fields) == {"text", "figure_words"}
     assert set(encoder.encode_query(Query.of(image=tmp_path / "1.png")).fields) == {"image", "image_tokens"}
 
 
@@ -142,6 +170,7 @@ def test_a_figure_that_cannot_be_opened_is_left_out_with_a_warning(
     (vectors,) = encoder.encode_units([replace(units[1], figures=(gone(tmp_path),))])
     assert vectors.fields["image"].shape == (0, 1, 256)
     assert vectors.fields["image_tokens"].shape == (0, 16, 64)
+    assert vectors.fields["figure_words"].shape == (0, 1, 768)
     assert "gone.png" in caplog.text
 
 
@@ -263,7 +292,13 @@ def joined(encoder: MiniEncoder, tmp_path: Path) -> MiniEncoder:
 def test_the_cell_fills_a_field_of_its_own_and_leaves_the_others_alone(
     encoder: MiniEncoder, joined: MiniEncoder, units: list[Unit]
 ) -> None:
-    assert [field.name for field in joined.fields] == ["text", "image", "image_tokens", "ret"]
+    assert [field.name for field in joined.fields] == [
+        "text",
+        "image",
+        "image_tokens",
+        "figure_words",
+        "ret",
+    ]
     for with_cell, without in zip(joined.encode_units(units), encoder.encode_units(units), strict=True):
         for name, values in without.fields.items():
             assert with_cell.fields[name] == pytest.approx(values, abs=1e-5)

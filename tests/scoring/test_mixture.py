@@ -74,6 +74,38 @@ def test_one_image_lane_stands_in_for_the_other() -> None:
     assert mixture({"image_tokens": lane(0.6)}, SIMPLE) == pytest.approx(both)
 
 
+SHOWN = MixtureParameters(text=10.0, bm25=0.5, figure_words=40.0, figure_bias=-1.0)
+
+
+def test_words_are_written_in_a_unit_or_shown_by_its_figure() -> None:
+    scores = mixture({"text": lane(0.5, 0.1), "figure_words": lane(0.0, 0.2)}, SHOWN)
+    # log(exp(5) + exp(-1)) and log(exp(1) + exp(7))
+    assert scores.tolist() == pytest.approx([5.0025, 7.0025], abs=1e-3)
+
+
+def test_where_words_are_written_a_figure_changes_nothing() -> None:
+    written = {"text": lane(0.9, 0.8, 0.7)}
+    figures = {"figure_words": lane(0.0, 0.06, np.nan)}
+    assert mixture(written | figures, SHOWN) == pytest.approx(mixture(written, SHOWN), abs=1e-2)
+
+
+def test_the_name_of_a_file_hardly_moves_a_picture_that_shows_what_is_asked_for() -> None:
+    shown = {"figure_words": lane(0.2, 0.2)}
+    first, second = mixture({"text": lane(-0.05, 0.1), **shown}, SHOWN)
+    assert abs(first - second) < 0.01
+
+
+def test_pictures_alone_are_ranked_by_what_they_show_and_units_without_come_last() -> None:
+    scores = mixture({"figure_words": lane(0.1, 0.3, np.nan, 0.2)}, SHOWN)
+    assert np.argsort(-scores).tolist() == [1, 3, 0, 2]
+
+
+def test_parameters_from_before_there_was_that_lane_leave_it_out() -> None:
+    lanes = {"text": lane(0.2, 0.4), "figure_words": lane(0.9, 0.0)}
+    old = MixtureParameters.from_dict({"text": 10.0, "bm25": 0.5})
+    assert mixture(lanes, old) == pytest.approx(mixture({"text": lanes["text"]}, old))
+
+
 def test_the_recurrent_lane_moves_a_score_by_no_more_than_its_weight() -> None:
     words = {"text": lane(0.4, 0.4)}
     moved = mixture(words | {"ret": lane(1.0, -1.0)}, MixtureParameters(ret=0.3))

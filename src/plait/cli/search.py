@@ -37,7 +37,7 @@ def search(
     ] = None,
     lane: Annotated[
         list[str] | None,
-        typer.Option("--lane", help="Only this lane: bm25, text, image, image_tokens; may be repeated."),
+        typer.Option("--lane", help="Only this lane: bm25, text, figure_words, image, image_tokens; repeatable."),
     ] = None,
     library: LibraryOption = None,
     as_json: JsonOption = False,

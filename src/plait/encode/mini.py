@@ -1,4 +1,4 @@
-"""plait-mini as an encoder: passages by MiniLM, figures by image tokens and one pooled vector."""
+"""plait-mini as an encoder: passages by MiniLM, figures by tokens, a pooled vector, and one for words."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from plait.model.mini.configuration_mini import JointHeadConfig, MiniConfig
 from plait.model.mini.joint_mini import JointHead
 from plait.model.mini.lite0 import EfficientNetLite0
 from plait.model.mini.modeling_mini import PictureHeads
+from plait.model.mini.words_mini import FigureWords, uncompressed
 from plait.schema import Query, Unit
 from plait.scoring.mixture import MixtureParameters
 from plait.scoring.vectors import QueryVectors, UnitVectors, VectorField, Vectors
@@ -33,10 +35,24 @@ NAME = "plait-mini"
 _FORMAT = "mini-1"  # raise when this file changes what is encoded
 _SHIPPED = Path(__file__).resolve().parent.parent / "model" / "mini" / "weights" / NAME
 _PICTURE_BATCH = 4
-_REMEMBERED = 4096  # pictures whose vectors are kept, 5 kB each: icons and logos recur in every manual
-_JOINT = "joint."  # prefix of the recurrent cell's tensors
+_REMEMBERED = 4096  # pictures whose vectors are kept, 8 kB each: icons and logos recur in every manual
+_JOINT, _WORDS = "joint.", "words."  # prefixes of the tensors of parts that may be switched off
 
-Seen = tuple[Vectors, Vectors, Tensor | None]  # (pooled,), (cells, width), and (cells, c) if the cell is on
+
+class Seen(NamedTuple):
+    """What is kept of a figure.
+
+    Attributes:
+        pooled: (pooled_width,).
+        tokens: (cells, token_width).
+        words: (width,) what words are compared with, None where that part is off.
+        cells: (cells, c), what the recurrent cell reads, None where it is off.
+    """
+
+    pooled: Vectors
+    tokens: Vectors
+    words: Vectors | None
+    cells: Tensor | None
 
 
 class MiniEncoder:
@@ -76,6 +92,11 @@ class MiniEncoder:
         return self._name
 
     @property
+    def folder(self) -> Path:
+        """Where its configuration and weights lie."""
+        return self._folder
+
+    @property
     def windows(self) -> int:
         """Windows so far that texts longer than the text tower reads were cut into, of queries too."""
         return self._towers.windows
@@ -97,13 +118,18 @@ class MiniEncoder:
 
     @property
     def fields(self) -> tuple[VectorField, ...]:
-        """Passages as one vector each, figures as tokens and as one vector; "ret" if the cell is on."""
-        heads, joint = self._config.heads, self._config.joint
-        fields = (
+        """Passages as one vector each, figures as tokens and as one vector, and those of what is switched on.
+
+        That is "figure_words", figures as words find them, and "ret", of the recurrent cell.
+        """
+        heads, joint, words = self._config.heads, self._config.joint, self._config.words
+        fields: tuple[VectorField, ...] = (
             VectorField("text", self._config.text.width, 1, items="passage", asks="text"),
             VectorField("image", heads.pooled_width, 1, items="figure", asks="image"),
             VectorField("image_tokens", heads.token_width, heads.grid**2, items="figure", asks="image"),
         )
+        if words is not None:
+            fields = (*fields, VectorField("figure_words", words.width, 1, items="figure", asks="text"))
         if joint is None:
             return fields
         return (*fields, VectorField("ret", joint.token_width, joint.tokens, items="unit", asks="joint"))
@@ -132,14 +158,14 @@ class MiniEncoder:
         ]
         if self._config.joint is not None:
             for fields, unit, of_unit in zip(found, units, figures, strict=True):
-                cells = [seen[2] for seen in of_unit if seen is not None]
+                cells = [seen.cells for seen in of_unit if seen is not None]
                 fields["ret"] = self._encode_joint(_pairs(unit, cells, self._towers.limit))
         return [UnitVectors(fields) for fields in found]
 
     def encode_query(self, query: Query) -> QueryVectors:
         """Return the vectors of a query: one part a text in "text", one a picture in the image fields.
 
-        In "ret", the parts are those of `query_parts`.
+        "figure_words" has one part a text too. In "ret", the parts are those of `query_parts`.
 
         Raises:
             QueryError: an image that is missing, is not an image, or holds too many pixels.
@@ -151,6 +177,9 @@ class MiniEncoder:
         if query.texts:
             fields["text"] = self._towers.vectors(query.texts)[:, None]
             weights["text"] = shares(query.text_weights)
+            if self._config.words is not None:
+                fields["figure_words"] = self._questions(fields["text"])
+                weights["figure_words"] = weights["text"]
         if cells is not None:
             pooled, tokens = self._read(cells)
             fields |= {"image": pooled[:, None], "image_tokens": tokens}
@@ -184,6 +213,8 @@ class MiniEncoder:
         batches = [missing[at : at + _PICTURE_BATCH] for at in range(0, len(missing), _PICTURE_BATCH)]
         if batches:
             self._towers.warm()
+            if self._config.words is not None:
+                _ = self._words
         for seen in self._towers.batches.each(self._encode_batch, batches):
             known |= seen
         self._remember(known)
@@ -193,12 +224,19 @@ class MiniEncoder:
         opened = [(sha256, pixels) for sha256, path in paths if (pixels := self._opened(path)) is not None]
         if not opened:
             return {}
-        cells = self._towers.cells([pixels for _, pixels in opened])
+        squeezed = [pixels for _, pixels in opened]
+        words: Sequence[Vectors | None] = [None] * len(opened)
+        if self._config.words is None:
+            cells = self._towers.cells(squeezed)
+        else:
+            cells, features, odds = self._towers.cells_and_top(squeezed)
+            with torch.inference_mode():
+                words = list(self._words.figures(features, odds).numpy())
         pooled, tokens = self._read(cells)
         kept = cells if self._config.joint is not None else [None] * len(opened)
         return {
-            sha256: (vector, of_cells, cell)
-            for (sha256, _), vector, of_cells, cell in zip(opened, pooled, tokens, kept, strict=True)
+            sha256: Seen(*parts)
+            for (sha256, _), *parts in zip(opened, pooled, tokens, words, kept, strict=True)
         }
 
     def _opened(self, path: str) -> Tensor | None:
@@ -222,19 +260,24 @@ class MiniEncoder:
             tokens, pooled = self._heads(cells)
         return pooled.numpy(), tokens.numpy()
 
+    def _questions(self, texts: Vectors) -> Vectors:
+        """Return (texts, 1, width) of the text tower's vectors, (texts, 1, d)."""
+        with torch.inference_mode():
+            asked: Vectors = self._words.questions(torch.from_numpy(texts[:, 0])).numpy()
+        return asked[:, None]
+
     def _stacked(self, figures: Sequence[Seen | None]) -> dict[str, Vectors]:
-        heads = self._config.heads
         opened = [seen for seen in figures if seen is not None]
         if not opened:
-            return {
-                "image": np.zeros((0, 1, heads.pooled_width), np.float32),
-                "image_tokens": np.zeros((0, heads.grid**2, heads.token_width), np.float32),
-            }
+            of_figures = [field for field in self.fields if field.items == "figure"]
+            return {f.name: np.zeros((0, f.tokens, f.width), np.float32) for f in of_figures}
         kept = [seen or _stand_in(opened) for seen in figures]
-        return {
-            "image": np.stack([pooled for pooled, _, _ in kept])[:, None],
-            "image_tokens": np.stack([tokens for _, tokens, _ in kept]),
+        stacked = {
+            "image": np.stack([seen.pooled for seen in kept])[:, None],
+            "image_tokens": np.stack([seen.tokens for seen in kept]),
         }
+        words = [seen.words for seen in kept if seen.words is not None]
+        return {**stacked, "figure_words": np.stack(words)[:, None]} if words else stacked
 
     # --- the recurrent cell ---
 
@@ -269,8 +312,17 @@ class MiniEncoder:
     def _heads(self) -> PictureHeads:
         channels = sum(EfficientNetLite0.widths[stage] for stage in self._config.vision.stages)
         heads = PictureHeads(self._config.heads, channels)
-        heads.load_state_dict({k: v for k, v in self._tensors.items() if not k.startswith(_JOINT)})
+        heads.load_state_dict({k: v for k, v in self._tensors.items() if not k.startswith((_JOINT, _WORDS))})
         return heads.eval().requires_grad_(False)
+
+    @cached_property
+    def _words(self) -> FigureWords:
+        config = self._config.words
+        assert config is not None
+        head = FigureWords(config, text_width=self._config.text.width)
+        found = {k.removeprefix(_WORDS): v for k, v in self._tensors.items() if k.startswith(_WORDS)}
+        head.load_state_dict(uncompressed(found))
+        return head.eval().requires_grad_(False)
 
     @cached_property
     def _joint(self) -> JointHead:
@@ -289,9 +341,15 @@ def _stand_in(opened: Sequence[Seen]) -> Seen:
     A mean's product with a query is the mean of the products, so it is at most the best of them. Zeros
     would beat every figure that a query is far from. Means are shorter than unit length.
     """
-    pooled: Vectors = np.stack([vector for vector, _, _ in opened]).mean(0)
-    _, tokens, _ = opened[0]
-    return pooled, np.broadcast_to(tokens.mean(0), tokens.shape), None
+    pooled: Vectors = np.stack([seen.pooled for seen in opened]).mean(0)
+    words = [seen.words for seen in opened if seen.words is not None]
+    tokens = opened[0].tokens
+    return Seen(
+        pooled,
+        np.broadcast_to(tokens.mean(0), tokens.shape),
+        np.stack(words).mean(0) if words else None,
+        None,
+    )
 
 
 def _pairs(unit: Unit, figures: Sequence[Tensor | None], limit: TextLimit) -> list[tuple[str, Tensor | None]]:

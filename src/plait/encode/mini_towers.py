@@ -20,6 +20,7 @@ from plait.encode.windows import TextLimit
 from plait.errors import ModelError
 from plait.model.mini.configuration_mini import MiniConfig
 from plait.model.mini.lite0 import EfficientNetLite0, load_lite0
+from plait.model.mini.lite0_top import Lite0Top, load_lite0_top
 from plait.model.mini.minilm import MiniLM, load_minilm
 from plait.model.mini.modeling_mini import cells_of
 from plait.scoring.vectors import Vectors
@@ -81,9 +82,22 @@ class Towers:
     def cells(self, pixels: Sequence[Tensor]) -> Tensor:
         """Return (B, cells, c), what the chosen stages see in each cell of each squeezed picture."""
         with torch.inference_mode(), torch_threads(1):
-            batch = (torch.stack(list(pixels)).float() - 127.0) / 128.0  # (B, side, side, 3)
-            maps = self._vision(batch.permute(0, 3, 1, 2))
-            return cells_of([maps[stage] for stage in self._config.vision.stages], self._config.heads.grid)
+            return self._cells_of(self._maps(pixels))
+
+    def cells_and_top(self, pixels: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the cells, and what the top sees: its features, (B, 1280), and log-odds, (B, 1000)."""
+        with torch.inference_mode(), torch_threads(1):
+            maps = self._maps(pixels)
+            features = self._top(maps[-1]).mean(1)
+            return self._cells_of(maps), features, self._top.classify(features)
+
+    def _maps(self, pixels: Sequence[Tensor]) -> list[Tensor]:
+        batch = (torch.stack(list(pixels)).float() - 127.0) / 128.0  # (B, side, side, 3)
+        maps: list[Tensor] = self._vision(batch.permute(0, 3, 1, 2))
+        return maps
+
+    def _cells_of(self, maps: Sequence[Tensor]) -> Tensor:
+        return cells_of([maps[stage] for stage in self._config.vision.stages], self._config.heads.grid)
 
     @property
     def files(self) -> tuple[Path, Path]:
@@ -154,9 +168,18 @@ class Towers:
     def _text(self) -> MiniLM:
         return load_minilm(self._text_folder)
 
-    @cached_property
+    @property
     def _vision(self) -> EfficientNetLite0:
-        return load_lite0(torch.load(self.files[1], map_location="cpu", weights_only=True))
+        return self._vision_and_top[0]
+
+    @property
+    def _top(self) -> Lite0Top:
+        return self._vision_and_top[1]
+
+    @cached_property
+    def _vision_and_top(self) -> tuple[EfficientNetLite0, Lite0Top]:
+        state = torch.load(self.files[1], map_location="cpu", weights_only=True)
+        return load_lite0(state), load_lite0_top(state)
 
     @property
     def _text_folder(self) -> Path:

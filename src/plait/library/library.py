@@ -131,7 +131,8 @@ class Library:
 
         Args:
             method: "gated", "zsum" or "rrf"; None takes the encoder's best.
-            lanes: only these lanes speak ("bm25", "text", "image", "image_tokens", "ret"); None means all.
+            lanes: only these lanes speak ("bm25", "text", "figure_words", "image", "image_tokens", "ret");
+                None means all.
 
         Raises:
             QueryError: an image that cannot be opened.

@@ -17,6 +17,14 @@ Where no figure resembles the picture, v is far below 0 everywhere and the words
 that is surely the one asked for has v far above 0 and outweighs vague words. A likelihood ratio of one
 unit does not depend on how many others there are, so the numbers fitted on a thousand units hold for
 ten and for a million; and as scores are not normalised over the corpus, a filter changes no score.
+
+Words may also be about what a figure shows, in a unit that says nothing of it. So the words' likelihood
+is itself a mixture, of "it is written" and "it is shown", with
+
+    s(d) = figure_words * cosine(d) + figure_bias,  t(d) replaced by log(exp(t(d)) + exp(s(d))).
+
+Where the words are written, t is the larger by far and the figure changes nothing; a picture that nothing
+is written about is ranked by s alone, whatever its file happens to be called.
 """
 
 from __future__ import annotations
@@ -43,6 +51,8 @@ class MixtureParameters:
         bm25: nats a point of BM25.
         image_tokens, image: nats a unit of MaxSim (mean over the query's tokens) and of the pooled cosine.
         image_bias: v(d) of a figure with no similarity at all; how sure a match must be to count.
+        figure_words: nats a unit of the cosine between the words and what a figure shows; 0 leaves it out.
+        figure_bias: s(d) of a figure with no such similarity.
         ret: nats a unit of the recurrent cell's score, in [-1, 1], so at most this much; 0 leaves it out.
     """
 
@@ -52,6 +62,8 @@ class MixtureParameters:
     image: float = 8.0
     image_bias: float = -28.0
     ret: float = 0.0
+    figure_words: float = 0.0
+    figure_bias: float = 0.0
 
     def to_dict(self) -> dict[str, float]:
         """Return the JSON form."""
@@ -78,29 +90,39 @@ def mixture(lanes: Lanes, parameters: MixtureParameters) -> NDArray[np.float32]:
 
     Args:
         lanes: lane name -> (N,) raw scores, NaN where a unit has none: "text" and "image" cosines,
-            "image_tokens" MaxSim divided by the query's tokens, "bm25" sums, "ret". Lanes may be
-            absent, other names are ignored. A unit outside a filter is NaN in every lane.
+            "image_tokens" MaxSim divided by the query's tokens, "bm25" sums, "figure_words" cosines,
+            "ret". Lanes may be absent, other names are ignored. A unit outside a filter is NaN in every lane.
         parameters: as fitted.
 
     Returns:
         (N,) scores, NaN for a unit that is NaN in every lane. A unit that has no text is taken to match
         the words as well as the mean of those that do; one that has no figure shows the picture nowhere.
     """
-    known = [lanes[name] for name in (*_TEXT, *_IMAGE, "ret") if name in lanes]
+    known = [lanes[name] for name in (*_TEXT, *_IMAGE, "figure_words", "ret") if name in lanes]
     if not known:
         raise InputError(
-            f"expected one of the lanes text, bm25, image_tokens, image, ret; got {sorted(lanes)}"
+            "expected one of the lanes text, bm25, image_tokens, image, figure_words, ret; "
+            f"got {sorted(lanes)}"
         )
     nowhere = np.all([np.isnan(lane) for lane in known], axis=0)
-    score = np.zeros(len(known[0]))
-    for name in _TEXT:
-        if name in lanes:
-            score += getattr(parameters, name) * _or_mean(lanes[name])
+    score = _words_evidence(lanes, parameters, len(known[0]))
     if any(name in lanes for name in _IMAGE):
         score += np.logaddexp(0.0, _image_evidence(lanes, parameters))
     if "ret" in lanes and parameters.ret:
         score += parameters.ret * _or_mean(lanes["ret"])
     return np.where(nowhere, np.nan, score).astype(np.float32)
+
+
+def _words_evidence(lanes: Lanes, parameters: MixtureParameters, units: int) -> NDArray[np.float64]:
+    """Return (N,) what the words say: they are written in a unit, or one of its figures shows it."""
+    written = [getattr(parameters, name) * _or_mean(lanes[name]) for name in _TEXT if name in lanes]
+    score: NDArray[np.float64] = sum(written, np.zeros(units))
+    if "figure_words" not in lanes or not parameters.figure_words:
+        return score
+    shown = parameters.figure_words * lanes["figure_words"].astype(np.float64) + parameters.figure_bias
+    if not written:
+        return np.where(np.isnan(shown), np.nanmin(shown, initial=0.0), shown)
+    return np.logaddexp(score, np.where(np.isnan(shown), -np.inf, shown))
 
 
 def _image_evidence(lanes: Lanes, parameters: MixtureParameters) -> NDArray[np.float64]:

@@ -74,8 +74,9 @@ def test_lanes_are_what_the_encoder_and_bm25_say(manual: list[Unit]) -> None:
     )
     figures = np.array([bool(unit.figures) for unit in corpus])
     for one in asked:
-        wanted = {"image": {"image", "image_tokens"}, "text": {"text", "bm25"}}
-        assert set(one.lanes) == wanted.get(one.kind, {"text", "bm25", "image", "image_tokens"})
+        wanted = {"image": {"image", "image_tokens"}, "text": {"text", "bm25", "figure_words"}}
+        every = {"text", "bm25", "figure_words", "image", "image_tokens"}
+        assert set(one.lanes) == wanted.get(one.kind, every)
         if "image" in one.lanes:
             assert (np.isnan(one.lanes["image"]) == ~figures).all()
         if one.kind == "image":

@@ -86,19 +86,50 @@ class JointHeadConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class FigureWordsConfig:
+    """The head that lets words find figures by what they show, whose vectors fill the field "figure_words".
+
+    Attributes:
+        names: names of classes that questions are compared with, several a class.
+        class_width, look_width: d of the two halves of a vector.
+        class_weight: of the first half in a question; of the second, 1.
+        class_share: length of the first half as the second reads it, beside words of length 1.
+        temperature: of the softmax over the classes, in cosine.
+    """
+
+    names: int
+    class_width: int = 384
+    look_width: int = 384
+    class_weight: float = 1.0
+    class_share: float = 0.7
+    temperature: float = 0.1
+
+    @property
+    def width(self) -> int:
+        """d of a vector."""
+        return self.class_width + self.look_width
+
+
+@dataclass(frozen=True, slots=True)
 class MiniConfig:
-    """All of it; `mixture` says how the lanes are best combined, `joint` is None when switched off."""
+    """All of it; `mixture` says how the lanes are best combined.
+
+    `joint` and `words` are None when switched off; configurations from before there was `words` lack it.
+    """
 
     text: TextTower = field(default_factory=TextTower)
     vision: VisionTower = field(default_factory=VisionTower)
     heads: PictureHeadsConfig = field(default_factory=PictureHeadsConfig)
     mixture: MixtureParameters = field(default_factory=MixtureParameters)
     joint: JointHeadConfig | None = None
+    words: FigureWordsConfig | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
         parts = {name: asdict(getattr(self, name)) for name in ("text", "vision", "heads")}
         joint = None if self.joint is None else asdict(self.joint)
+        if self.words is not None:
+            parts["words"] = asdict(self.words)
         return {"model_type": _MODEL_TYPE, **parts, "mixture": self.mixture.to_dict(), "joint": joint}
 
     @classmethod
@@ -113,13 +144,14 @@ class MiniConfig:
                 f"the configuration is of a {values.get('model_type')!r} model, not of {_MODEL_TYPE}"
             )
         try:
-            joint = values["joint"]
+            joint, words = values["joint"], values.get("words")
             return cls(
                 text=TextTower(**values["text"]),
                 vision=VisionTower(**_tuples(values["vision"])),
                 heads=PictureHeadsConfig(**values["heads"]),
                 mixture=MixtureParameters.from_dict(values["mixture"]),
                 joint=None if joint is None else JointHeadConfig(**_tuples(joint)),
+                words=None if words is None else FigureWordsConfig(**words),
             )
         except (KeyError, TypeError) as error:
             raise ModelError(f"the configuration is not one of this version of plait: {error}") from error

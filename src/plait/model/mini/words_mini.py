@@ -1,0 +1,119 @@
+"""Words to pictures that have none: a figure and a question as vectors that can be compared.
+
+Both are two halves, side by side.
+
+- By class: the vision tower's classifier knows a thousand things. A figure is its log-odds over them; a
+  question is how near it is to their names. So a question that names none of them still asks for its
+  neighbours: "a kayak" asks for canoe and paddle.
+- By look: a figure is the tower's widest features, whitened; a question is what a linear map, learned from
+  captioned drawings, expects to see. It reads the words and their first half: words that no caption had
+  may still lie near a class.
+
+Sources: Norouzi et al., ConSE (arXiv 1312.5650), for the first, turned round: the question, not the figure,
+is taken apart into classes; Shigeto et al., Ridge regression, hubness and zero-shot learning (2015), for the
+second: words are mapped to pictures, because mapping pictures to words makes a few of them answer everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from plait.model.mini.configuration_mini import FigureWordsConfig
+
+_STEPS = 127  # of an 8-bit integer, either side of 0
+_SCALE = ".scale"
+
+
+class FigureWords(nn.Module):
+    """Vectors of figures and of questions, whose cosine says how well the words fit the figure.
+
+    Args:
+        text_width: of the text tower's vectors.
+        features: of the vision tower's top.
+        classes: of its classifier.
+    """
+
+    def __init__(
+        self, config: FigureWordsConfig, *, text_width: int = 384, features: int = 1280, classes: int = 1000
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.name_class: Tensor
+        self.centre = _frozen(text_width)
+        self.names = _frozen(config.names, text_width)  # unit length, the centre taken off
+        self.register_buffer("name_class", torch.zeros(config.names, dtype=torch.int32))
+        self.usual_odds = _frozen(classes)
+        self.class_basis = _frozen(classes, config.class_width)
+        self.look = nn.Linear(features, config.look_width)
+        self.expect = nn.Linear(text_width + config.class_width, config.look_width)
+
+    def figures(self, features: Tensor, odds: Tensor) -> Tensor:
+        """Return (B, width), unit length.
+
+        Args:
+            features: (B, features), the mean over the picture.
+            odds: (B, classes), log-odds before the softmax.
+        """
+        odds = functional.normalize(odds - odds.mean(-1, keepdim=True), dim=-1)
+        by_class = (odds - self.usual_odds) @ self.class_basis
+        return _side_by_side(by_class, self.look(features), 1.0)
+
+    def questions(self, texts: Tensor) -> Tensor:
+        """Return (B, width), unit length.
+
+        Args:
+            texts: (B, text_width), the text tower's vectors, unit length.
+        """
+        texts, by_class = self.read(texts)
+        expected = self.expect(torch.cat([texts, self.config.class_share * by_class], -1))
+        return _side_by_side(by_class, expected, self.config.class_weight)
+
+    def read(self, texts: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the texts, (B, text_width), and what they ask by class, (B, class_width), unit length.
+
+        A class is as near as the nearest of its names.
+        """
+        texts = functional.normalize(texts - self.centre, dim=-1)
+        nearness = texts @ self.names.T / self.config.temperature  # (B, names)
+        best = torch.full((len(texts), len(self.usual_odds)), -torch.inf)
+        best.scatter_reduce_(1, self.name_class.long().expand(len(texts), -1), nearness, "amax")
+        return texts, functional.normalize(best.softmax(-1) @ self.class_basis, dim=-1)
+
+
+def compressed(words: FigureWords) -> dict[str, Tensor]:
+    """Return the tensors as they are stored: matrices in 8 bits, a scale for each row.
+
+    A row's cosine with what it was stays above 0.999.
+    """
+    stored: dict[str, Tensor] = {}
+    for name, value in words.state_dict().items():
+        if value.ndim < 2:
+            stored[name] = value.contiguous()
+            continue
+        scale = value.abs().amax(1).clamp_min(1e-12) / _STEPS
+        stored[name] = torch.round(value / scale[:, None]).to(torch.int8)
+        stored[name + _SCALE] = scale
+    return stored
+
+
+def uncompressed(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the state that `compressed` was made of, up to rounding."""
+    return {
+        name: value.float() * stored[name + _SCALE][:, None] if name + _SCALE in stored else value
+        for name, value in stored.items()
+        if not name.endswith(_SCALE)
+    }
+
+
+def _frozen(*shape: int) -> nn.Parameter:
+    return nn.Parameter(torch.zeros(shape), requires_grad=False)
+
+
+def _side_by_side(left: Tensor, right: Tensor, left_weight: float) -> Tensor:
+    """Return both, each of unit length times its weight, as one vector of unit length."""
+    left, right = functional.normalize(left, dim=-1), functional.normalize(right, dim=-1)
+    return functional.normalize(torch.cat([left_weight * left, right], -1), dim=-1)

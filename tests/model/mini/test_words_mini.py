@@ -1,0 +1,96 @@
+"""The head that compares words with figures: by hand on two classes, and how it is stored."""
+
+import json
+from dataclasses import asdict
+
+import pytest
+import torch
+from torch import Tensor
+
+from plait.model.mini.configuration_mini import FigureWordsConfig, MiniConfig
+from plait.model.mini.words_mini import FigureWords, compressed, uncompressed
+
+
+def head(names: list[list[float]], of_class: list[int], **options: float) -> FigureWords:
+    """Two classes, texts of three numbers, features of two; the second half is blind."""
+    config = FigureWordsConfig(len(names), class_width=2, look_width=1, temperature=0.1, **options)
+    words = FigureWords(config, text_width=3, features=2, classes=2)
+    with torch.no_grad():
+        words.names.copy_(torch.tensor(names))
+        words.name_class.copy_(torch.tensor(of_class))
+        words.class_basis.copy_(torch.eye(2))
+        for blind in (words.look, words.expect):
+            blind.weight.zero_()
+            blind.bias.fill_(1.0)
+    return words.eval()
+
+
+BOAT, CAT, SHIP = [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.9, 0.0, 0.436]
+FIGURES = torch.zeros(2, 2), torch.tensor([[4.0, -4.0], [-4.0, 4.0]])  # surely a boat, surely a cat
+
+
+def cosines(words: FigureWords, *texts: list[float]) -> Tensor:
+    with torch.inference_mode():
+        return words.questions(torch.tensor(texts)) @ words.figures(*FIGURES).T
+
+
+def test_a_name_finds_the_figure_of_its_class() -> None:
+    found = cosines(head([BOAT, CAT], [0, 1]), BOAT, CAT)
+    # halves weigh the same and the blind ones agree; odds (1, -1) / sqrt 2, asked (1, 0): cosine 0.7071
+    assert found.flatten().tolist() == pytest.approx([0.8536, 0.1464, 0.1464, 0.8536], abs=1e-3)
+
+
+def test_words_near_a_name_find_its_figure_too() -> None:
+    assert cosines(head([BOAT, CAT], [0, 1]), SHIP)[0].argmax() == 0
+
+
+def test_a_second_name_of_a_class_counts_only_where_it_is_nearer() -> None:
+    one, two = head([BOAT, CAT], [0, 1]), head([BOAT, CAT, SHIP], [0, 1, 0])
+    assert cosines(two, BOAT) == pytest.approx(cosines(one, BOAT))
+    halfway = [0.5, 0.6, 0.62]
+    assert cosines(two, halfway)[0, 0] > cosines(one, halfway)[0, 0]
+
+
+def test_vectors_have_unit_length_and_the_declared_width() -> None:
+    words = head([BOAT, CAT], [0, 1], class_weight=2.0)
+    with torch.inference_mode():
+        for vectors in (words.questions(torch.tensor([BOAT, SHIP])), words.figures(*FIGURES)):
+            assert vectors.shape == (2, words.config.width)
+            assert vectors.norm(dim=-1) == pytest.approx(torch.ones(2))
+
+
+def test_what_is_stored_in_eight_bits_hardly_turns_a_row() -> None:
+    torch.manual_seed(0)
+    words = FigureWords(FigureWordsConfig(30, 16, 16), text_width=24, features=40, classes=20)
+    with torch.no_grad():
+        for tensor in words.parameters():
+            tensor.normal_()
+    stored = compressed(words)
+    assert stored["names"].dtype == torch.int8
+    again = uncompressed(stored)
+    assert set(again) == set(words.state_dict())
+    for name, value in words.state_dict().items():
+        if value.ndim > 1:
+            turned = torch.nn.functional.cosine_similarity(again[name], value, dim=1)
+            assert turned.min() > 0.999
+        else:
+            assert torch.equal(again[name], value)
+
+
+def test_storing_what_was_stored_changes_nothing_more() -> None:
+    torch.manual_seed(1)
+    words = FigureWords(FigureWordsConfig(5, 4, 4), text_width=6, features=7, classes=3)
+    torch.nn.init.normal_(words.class_basis)
+    once = uncompressed(compressed(words))
+    words.load_state_dict(once)
+    assert uncompressed(compressed(words))["class_basis"] == pytest.approx(once["class_basis"], abs=1e-6)
+
+
+def test_a_configuration_from_before_there_was_such_a_head_is_read_as_without() -> None:
+    old = MiniConfig().to_dict()
+    assert "words" not in old
+    assert MiniConfig.from_dict(old).words is None
+    new = {**old, "words": asdict(FigureWordsConfig(7))}
+    again = MiniConfig.from_dict(json.loads(json.dumps(new)))
+    assert again.words == FigureWordsConfig(7)
+    assert again.to_dict() == new

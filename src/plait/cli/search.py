@@ -37,7 +37,9 @@ def search(
     ] = None,
     lane: Annotated[
         list[str] | None,
-        typer.Option("--lane", help="Only this lane: bm25, text, figure_words, image, image_tokens; repeatable."),
+        typer.Option(
+            "--lane", help="Only this lane: bm25, text, figure_words, image, image_tokens; repeatable."
+        ),
     ] = None,
     library: LibraryOption = None,
     as_json: JsonOption = False,

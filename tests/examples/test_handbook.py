@@ -75,7 +75,7 @@ def test_the_handbook_is_read_without_a_complaint_and_found(examples: Path, tmp_
         assert report.figures == 23 + 3 + 5
         (hit,) = library.search(Query.of("how do I set the pressure of the expansion valve?"), k=1)
         assert hit.section[-1] == "The expansion valve"
-        (hit,) = library.search(Query.of("torque of the screen screw"), k=1)
+        (hit,) = library.search(Query.of("torque of each screw of the brew group, taken apart"), k=1)
         assert (hit.source.rpartition("/")[2], hit.page) == ("service-sheet.pdf", 2)
 
 

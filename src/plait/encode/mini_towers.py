@@ -18,7 +18,7 @@ from plait.encode.merging import weighted_mean
 from plait.encode.threads import SideBySide, torch_threads
 from plait.encode.windows import TextLimit
 from plait.errors import ModelError
-from plait.model.mini.configuration_mini import MiniConfig
+from plait.model.mini.configuration_mini import MiniConfig, VisionTower
 from plait.model.mini.lite0 import EfficientNetLite0, load_lite0
 from plait.model.mini.lite0_top import Lite0Top, load_lite0_top
 from plait.model.mini.minilm import MiniLM, load_minilm
@@ -106,8 +106,7 @@ class Towers:
         Raises:
             ModelError: a package is not installed.
         """
-        vision = self._config.vision
-        return self._text_folder / "model.safetensors", package_folder(vision.package) / vision.file
+        return self._text_folder / "model.safetensors", _vision_file(self._config.vision)
 
     @cached_property
     def limit(self) -> TextLimit:
@@ -178,7 +177,7 @@ class Towers:
 
     @cached_property
     def _vision_and_top(self) -> tuple[EfficientNetLite0, Lite0Top]:
-        state = torch.load(self.files[1], map_location="cpu", weights_only=True)
+        state = vision_weights(self._config.vision)
         return load_lite0(state), load_lite0_top(state)
 
     @property
@@ -200,6 +199,20 @@ def _merged(vectors: Vectors, tokens: Sequence[Sequence[int]]) -> Vectors:
         merged[row] = of_text[0] if len(weights) == 1 else weighted_mean(of_text, weights)
         start += len(weights)
     return merged
+
+
+def vision_weights(vision: VisionTower) -> dict[str, Tensor]:
+    """Return the vision tower's checkpoint, from its package.
+
+    Raises:
+        ModelError: the package is not installed.
+    """
+    state: dict[str, Tensor] = torch.load(_vision_file(vision), map_location="cpu", weights_only=True)
+    return state
+
+
+def _vision_file(vision: VisionTower) -> Path:
+    return package_folder(vision.package) / vision.file
 
 
 def package_folder(package: str) -> Path:

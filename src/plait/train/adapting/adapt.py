@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from plait.encode.mini import NAME
-from plait.encode.mini_towers import package_folder
+from plait.encode.mini_towers import vision_weights
 from plait.encode.pictures import open_picture
 from plait.errors import InputError, QueryError
 from plait.model.mini.configuration_mini import MiniConfig
@@ -112,8 +112,7 @@ def _figures_of(units: Sequence[Unit], parts: Mapping[str, Part], config: MiniCo
     first = next(pictures, None)
     if first is None:
         return Seen((), torch.zeros(0, 1, 1, 1))
-    file = package_folder(config.vision.package) / config.vision.file
-    tower = load_lite0(torch.load(file, weights_only=True))
+    tower = load_lite0(vision_weights(config.vision))
     return see(chain([first], pictures), tower, config, edits=_EDITS)
 
 

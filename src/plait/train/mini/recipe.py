@@ -16,12 +16,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 from safetensors.torch import save_file
 
 from plait.encode.mini import MiniEncoder
-from plait.encode.mini_towers import package_folder
+from plait.encode.mini_towers import vision_weights
 from plait.model.mini.configuration_mini import MiniConfig
 from plait.model.mini.lite0 import load_lite0
 from plait.model.mini.modeling_mini import PictureHeads
@@ -65,9 +64,7 @@ def features(source: Source, packages: Path, work: Path, config: MiniConfig) -> 
     kept = work / "features" / f"{source.package}.npz"
     if not kept.exists():
         kept.parent.mkdir(parents=True, exist_ok=True)
-        tower = load_lite0(
-            torch.load(package_folder(config.vision.package) / config.vision.file, weights_only=True)
-        )
+        tower = load_lite0(vision_weights(config.vision))
         found = pictures_in(packages / source.package / "usr", most=source.most_pictures)
         see(((name, picture) for name, _, picture in found), tower, config, edits=_EDITS).save(kept)
         logger.info("%s: features written", source.package)

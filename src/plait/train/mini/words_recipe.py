@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
-from plait.encode.mini_towers import Towers, package_folder
+from plait.encode.mini_towers import Towers, vision_weights
 from plait.model.mini.configuration_mini import MiniConfig
 from plait.model.mini.lite0 import load_lite0
 from plait.model.mini.lite0_top import Lite0Top, load_lite0_top
@@ -41,7 +41,7 @@ def run_words(packages: Path, work: Path, out: Path, *, recipe: WordsRecipe | No
     """
     recipe = recipe or WordsRecipe()
     config = MiniConfig.read(out / "config.json")
-    state = torch.load(package_folder(config.vision.package) / config.vision.file, weights_only=True)
+    state = vision_weights(config.vision)
     tower, top = load_lite0(state), load_lite0_top(state)
 
     def seen(name: str, pictures: Iterable[Captioned], views: int) -> Sighted:

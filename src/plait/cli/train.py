@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shlex
@@ -147,10 +148,15 @@ def _going_on() -> str:
 
 
 def _leave_processes() -> None:
-    """Leave the group of processes that torchrun started, if it did."""
+    """Leave the group of processes that torchrun started, if it did.
+
+    What wrapped the model goes first: where it outlives the group, it ends the group's threads while it
+    holds Python's lock, and waits for ever when one of them needs that lock (seen with torch 2.13 and gloo).
+    """
     from torch import distributed
 
     if distributed.is_available() and distributed.is_initialized():
+        gc.collect()
         distributed.destroy_process_group()
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import shlex
 import sys
+from collections.abc import Iterable, Iterator
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,11 +17,13 @@ import typer
 from plait.cli.console import JsonOption, fail, open_library, print_json, warn
 
 if TYPE_CHECKING:
+    from plait.schema import Unit
     from plait.train.callbacks import Progress
     from plait.train.checking import CheckReport
     from plait.train.config import TrainConfig
     from plait.train.report import TrainReport
 
+_SECTIONS_TOLD = 1000
 _NOT_REPEATED = ("--fresh", "--resume")  # on the way to going on from the last checkpoint
 
 
@@ -32,6 +35,18 @@ def train(
     from_library: Annotated[
         Path | None,
         typer.Option("--from-library", help="Instead: adapt the default model to this library, label-free."),
+    ] = None,
+    rows: Annotated[
+        Path | None,
+        typer.Option(
+            "--rows", help="With --from-library: write training rows of its documents there instead."
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            "--seed", min=0, help="With --from-library: of all that is drawn at random.", show_default="0"
+        ),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", help="Folder to write into, instead of output.folder.")
@@ -62,9 +77,14 @@ def train(
         raise InputError("give a file of settings, or --from-library FOLDER")
     if fresh and resume is not None:
         raise InputError("--fresh begins anew and --resume goes on: give one of them")
-    if from_library is not None:
-        _adapt(from_library, output, as_json=as_json)
+    if from_library is not None and rows is not None:
+        _write_rows(from_library, rows, output, seed=seed or 0, as_json=as_json)
         return
+    if from_library is not None:
+        _adapt(from_library, output, seed=seed or 0, as_json=as_json)
+        return
+    if rows is not None or seed is not None:
+        raise InputError("--rows and --seed go with --from-library FOLDER; of a file, --set trainer.seed=1")
     assert config is not None, "one of both was given"
     settings = _settings(config, output, changes or [])
     if check:
@@ -86,17 +106,39 @@ def _settings(config: Path, output: Path | None, changes: list[str]) -> TrainCon
     return settings
 
 
-def _adapt(folder: Path, output: Path | None, *, as_json: bool) -> None:
+def _write_rows(folder: Path, rows: Path, output: Path | None, *, seed: int, as_json: bool) -> None:
+    """Write training rows that a library's documents give of themselves."""
+    from plait.errors import InputError
+    from plait.train.self_supervised.writing import write_rows
+
+    if output is not None:
+        raise InputError("--rows writes rows and --output a model: give one of them")
+    with open_library(folder) as library:
+        report = write_rows(_told(library.units()), rows, seed=seed)
+    print_json(report.to_dict()) if as_json else print(report)
+    warn(f"next: plait train {shlex.quote(str(rows / report.settings.name))}")
+
+
+def _told(units: Iterable[Unit]) -> Iterator[Unit]:
+    """Yield the units, and say now and then how many there were."""
+    for number, unit in enumerate(units, 1):
+        yield unit
+        if number % _SECTIONS_TOLD == 0:
+            warn(f"{number:,} sections read")
+
+
+def _adapt(folder: Path, output: Path | None, *, seed: int, as_json: bool) -> None:
     """Adapt the model of a library to its documents; exit code 1 where they gained nothing by it."""
     from plait.errors import InputError
     from plait.train.adapting.adapt import adapt
 
     if output is None:
-        raise InputError("--from-library writes a model: say where, by --output FOLDER")
+        raise InputError(
+            "--from-library writes a model: say where, by --output FOLDER, or rows, by --rows FOLDER"
+        )
     with open_library(folder) as library:
-        names = [f"{one.id}:{number}" for one in library.documents() for number in range(one.units)]
-        units = [unit for name in names if (unit := library.unit(name)) is not None]
-        report = adapt(units, base=library.status().model, out=output, progress=warn)
+        base = library.status().model
+        report = adapt(list(library.units()), base=base, out=output, seed=seed, progress=warn)
     print_json(report.to_dict()) if as_json else print(report)
     if not report.accepted:
         sys.exit(1)

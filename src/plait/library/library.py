@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +27,8 @@ from plait.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from plait.rag.answer import Answer
+
+_UNITS_AT_A_TIME = 64
 
 
 class Library:
@@ -185,6 +187,19 @@ class Library:
             if str(unit.ordinal) == ordinal:
                 return self._absolute_unit(unit)
         return None
+
+    def units(self) -> Iterator[Unit]:
+        """Yield every stored unit, with absolute picture paths, by source and place in the document.
+
+        They are those of the moment at which the first is asked for, whatever is added meanwhile; a few
+        are in memory at a time.
+        """
+        if self._manifest is None:
+            return
+        snapshot = self._open_index().snapshot()
+        for begin in range(0, len(snapshot), _UNITS_AT_A_TIME):
+            rows = range(begin, min(begin + _UNITS_AT_A_TIME, len(snapshot)))
+            yield from (self._absolute_unit(unit) for unit, _ in snapshot.units(rows))
 
     def status(self) -> LibraryStatus:
         """Return what the library holds."""

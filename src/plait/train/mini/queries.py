@@ -46,7 +46,7 @@ _SMALL_WORDS = (
     "a an and are as at by for from how in is it of on or that the this to using what with you your"
 )
 _STOP = frozenset(_SMALL_WORDS.split())
-_FEWEST_WORDS_ASKED, _MOST_WORDS_ASKED, _FEWEST_WORDS_LEFT = 5, 60, 12
+FEWEST_WORDS_ASKED, MOST_WORDS_ASKED, FEWEST_WORDS_LEFT = 5, 60, 12
 _SMALLEST_SIDE_PX = 32
 
 
@@ -109,22 +109,25 @@ def ask(manual: Sequence[Unit], *, most: int = 150, seed: int = 0) -> tuple[list
     return corpus, questions
 
 
+def large_figures(unit: Unit) -> list[Segment]:
+    """Return a unit's figures that are large enough to be photographed, the largest first."""
+    large = [
+        (figure.picture.width_px * figure.picture.height_px, figure)
+        for figure in unit.figures
+        if figure.picture and min(figure.picture.width_px, figure.picture.height_px) >= _SMALLEST_SIDE_PX
+    ]
+    return [figure for _, figure in sorted(large, key=lambda one: -one[0])]
+
+
 def _askable(unit: Unit) -> bool:
     """Tell whether a unit has a figure to show and enough words to be more than a gallery."""
     words = sum(len(passage.text.split()) for passage in unit.passages)
-    return words >= _FEWEST_WORDS_LEFT and _figure(unit) is not None
+    return words >= FEWEST_WORDS_LEFT and _figure(unit) is not None
 
 
 def _figure(unit: Unit) -> Segment | None:
     """Return a unit's largest figure, if it is large enough to be photographed."""
-    large = [
-        f
-        for f in unit.figures
-        if f.picture and min(f.picture.width_px, f.picture.height_px) >= _SMALLEST_SIDE_PX
-    ]
-    return max(
-        large, key=lambda f: f.picture.width_px * f.picture.height_px if f.picture else 0, default=None
-    )
+    return next(iter(large_figures(unit)), None)
 
 
 def _without_first_sentence(unit: Unit) -> tuple[Unit, str] | None:
@@ -132,10 +135,10 @@ def _without_first_sentence(unit: Unit) -> tuple[Unit, str] | None:
     if not unit.passages:
         return None
     sentence = next(iter(sentences(unit.passages[0].text, longest=10_000)), "").strip()
-    if not _FEWEST_WORDS_ASKED <= len(sentence.split()) <= _MOST_WORDS_ASKED:
+    if not FEWEST_WORDS_ASKED <= len(sentence.split()) <= MOST_WORDS_ASKED:
         return None
     left = tuple(cut for passage in unit.passages if (cut := _cut(passage, sentence)).text)
-    if sum(len(passage.text.split()) for passage in left) < _FEWEST_WORDS_LEFT:
+    if sum(len(passage.text.split()) for passage in left) < FEWEST_WORDS_LEFT:
         return None
     return replace(unit, passages=left), sentence
 

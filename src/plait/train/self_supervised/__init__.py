@@ -1,0 +1,1 @@
+"""Training rows from documents without a single label: what a document says of itself, asked for."""

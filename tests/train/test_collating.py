@@ -8,6 +8,7 @@ import json
 import logging
 import math
 import pickle
+from shutil import rmtree
 
 import pytest
 import torch
@@ -21,6 +22,7 @@ from sentence_transformers import (
 )
 from tests.helpers.sentence_models import save_bert
 from tests.helpers.tiny_ret import tiny_model, tiny_processor
+from tests.train.runs import write_rows, write_run
 from torch.utils.data import DataLoader
 
 from plait.data.training.entities import content_entity, label_entity
@@ -28,8 +30,12 @@ from plait.data.training.examples import Side
 from plait.data.training.jsonl import JsonlSource
 from plait.encode.st import RetMultiVectorEncoder, RetSentenceTransformer
 from plait.errors import InputError
+from plait.train import preparing
 from plait.train.collating import Damage, TrainingCollator
+from plait.train.config import TrainConfig
 from plait.train.data import to_dataset
+from plait.train.settings_file import read_settings
+from plait.train.trainer import train
 
 
 @pytest.fixture
@@ -182,19 +188,49 @@ def test_negatives_are_limited_and_relevant_documents_are_not(pictures):
         TrainingCollator(Echo(), negatives_per_query=-1)
 
 
-def test_the_choice_depends_on_seed_row_and_batch_alone():
+def test_the_choice_depends_on_seed_epoch_and_row_alone():
     rows = [row(f"q{k}", "p", *(f"n{j}" for j in range(9)), name=str(k)) for k in range(12)]
 
-    def chosen(order, seed=0):
-        batch = TrainingCollator(Echo(), negatives_per_query=2, seed=seed)([rows[k] for k in order])
-        texts = [one["text"] for one in batch["document_inputs"]]
-        return {k: texts[3 * place : 3 * place + 3] for place, k in enumerate(order)}
+    def chosen(*batches, seed=0, epoch=0):
+        collator = TrainingCollator(Echo(), negatives_per_query=2, seed=seed)
+        collator.set_epoch(epoch)
+        found = {}
+        for batch in batches:
+            texts = [one["text"] for one in collator([rows[k] for k in batch])["document_inputs"]]
+            found |= {k: texts[3 * place : 3 * place + 3] for place, k in enumerate(batch)}
+        return found
 
     first = chosen(range(12))
-    assert chosen(range(12)) == first
-    assert chosen(range(12), seed=1) != first
-    assert chosen([1, *range(2, 12), 0]) != first  # another epoch's batches
+    assert chosen([*range(11, 5, -1)], [*range(6)]) == first  # two processes' halves, in another order
+    for others in (chosen(range(12), seed=1), chosen(range(12), epoch=1)):
+        assert sum(others[k] == first[k] for k in range(12)) < 4
     assert len({tuple(texts) for texts in first.values()}) > 6
+
+
+def test_a_run_draws_others_each_epoch_and_the_same_when_resumed(tmp_path, monkeypatch):
+    drawn = []
+
+    class Noting(TrainingCollator):
+        def _row(self, given):
+            found = super()._row(given)
+            drawn.append((self.epoch, given["id"], [one.input["text"] for one in found.documents[1:]]))
+            return found
+
+    monkeypatch.setattr(preparing, "TrainingCollator", Noting)
+    changes = {"objective__hard_negatives": 1, "trainer__batch_size": 10, "trainer__steps": 6}
+    file = write_run(tmp_path, **changes, trainer__checkpoint_every=3)
+    write_rows(tmp_path / "train.jsonl", rows=20, negatives=5)
+    config = read_settings(TrainConfig, file)
+    train(config)
+    of_epochs = [{name: texts for epoch, name, texts in drawn if epoch == k} for k in range(3)]
+    assert [len(rows) for rows in of_epochs] == [20, 20, 20]
+    assert sum(of_epochs[0][name] == of_epochs[1][name] for name in of_epochs[0]) < 10
+    whole = list(drawn)
+    drawn.clear()
+    rmtree(config.output.folder / "checkpoints" / "checkpoint-6")
+    assert train(config).resumed_from == 3  # in the middle of the second epoch
+    assert [one for one in drawn if one in whole] == drawn
+    assert {epoch for epoch, *_ in drawn} == {1, 2}
 
 
 # --- damage ---

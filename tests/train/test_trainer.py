@@ -32,7 +32,7 @@ def copy_of(config, folder, *, checkpoint):
 
 VARIANTS = {
     "dropout everywhere": {},
-    "workers": {"trainer__workers": 2},
+    "workers": {"trainer__workers": 2, "objective__hard_negatives": 1},
     "cached, with a learned temperature": {
         "objective__mini_batch_size": 3,
         "objective__contrastive": {"learn_temperature": True, "symmetric": True},

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from plait.cli import ask, ingest, models, search, serve, train
+from plait.cli import ask, ingest, mine, models, search, serve, train
 from plait.cli.console import fail
 from plait.errors import LibraryError, MissingExtraError, ModelError, PlaitError
 
@@ -31,6 +31,7 @@ app.command()(ingest.remove)
 app.command()(serve.serve)
 app.command()(serve.mcp)
 app.command()(train.train)
+app.command()(mine.mine)
 app.add_typer(models.app, name="models")
 
 

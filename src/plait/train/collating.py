@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import multiprocessing
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
+from functools import partial
 from multiprocessing.context import get_spawning_popen
 from multiprocessing.sharedctypes import SynchronizedArray
+from random import Random
 from typing import Any
 
 import torch
@@ -45,39 +47,48 @@ class Damage:
         return f"{self.pictures:,} damaged pictures; {left}"
 
 
+class SharedNumbers:
+    """Whole numbers that are the same in all processes that a data loader starts, however they start.
+
+    Args:
+        numbers: what they are at first.
+
+    Attributes:
+        array: the numbers; lock it for more than one access.
+    """
+
+    def __init__(self, numbers: Sequence[int]) -> None:
+        # A lock made for spawned processes is one that forked ones can use too, and not the other way round.
+        self.array: SynchronizedArray[int] = multiprocessing.get_context("spawn").Array("q", list(numbers))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the shared numbers on the way to a process being started, else a copy's own."""
+        return {"array": self.array if get_spawning_popen() is not None else self.array[:]}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        array = state["array"]
+        self.array = SharedNumbers(array).array if isinstance(array, list) else array
+
+
 class DamageCounter:
-    """Counts damage over all processes that a data loader starts, however they start."""
+    """Counts damage over all processes of a data loader."""
 
     def __init__(self) -> None:
-        self._counts = _shared_counts(Damage())
+        self._counts = SharedNumbers(astuple(Damage()))
 
     def add(self, damage: Damage) -> int:
         """Add some, and return how many pictures were damaged before."""
-        with self._counts.get_lock():
-            before = self._counts[0]
-            for k, count in enumerate((damage.pictures, damage.documents, damage.rows)):
-                self._counts[k] += count
+        counts = self._counts.array
+        with counts.get_lock():
+            before = counts[0]
+            for k, count in enumerate(astuple(damage)):
+                counts[k] += count
         return int(before)
 
     @property
     def total(self) -> Damage:
         """All that was counted."""
-        with self._counts.get_lock():
-            return Damage(*self._counts[:])
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return the shared counts on the way to a process being started, else a copy's own."""
-        return {"counts": self._counts if get_spawning_popen() is not None else self.total}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        counts = state["counts"]
-        self._counts = _shared_counts(counts) if isinstance(counts, Damage) else counts
-
-
-def _shared_counts(damage: Damage) -> SynchronizedArray[int]:
-    # A lock made for spawned processes is one that forked ones can use too, and not the other way round.
-    context = multiprocessing.get_context("spawn")
-    return context.Array("q", [damage.pictures, damage.documents, damage.rows])
+        return Damage(*self._counts.array[:])
 
 
 @dataclass
@@ -115,8 +126,8 @@ class TrainingCollator(BaseDataCollator):  # type: ignore[misc]  # sentence-tran
         max_length: see `MultiVectorEncoderTrainingArguments`.
         negatives_per_query: how many documents that are not relevant are taken of a row at most; the others
             are not opened. None: all.
-        seed: of which are taken. It depends on the row and on the first one of its batch: another epoch
-            draws others, and any number of workers the same.
+        seed: of which are taken. The draw depends on it, the epoch (`set_epoch`) and the row's id alone: any
+            number of workers and of processes draws the same.
         max_pixels: a larger picture counts as damaged.
 
     Raises:
@@ -127,6 +138,7 @@ class TrainingCollator(BaseDataCollator):  # type: ignore[misc]  # sentence-tran
     seed: int = 0
     max_pixels: int = MAX_PIXELS
     counter: DamageCounter = field(default_factory=DamageCounter, repr=False)
+    _epoch: SharedNumbers = field(default_factory=partial(SharedNumbers, (0,)), init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.negatives_per_query is not None and self.negatives_per_query < 0:
@@ -139,6 +151,15 @@ class TrainingCollator(BaseDataCollator):  # type: ignore[misc]  # sentence-tran
         """What was left out so far, in all workers."""
         return self.counter.total
 
+    @property
+    def epoch(self) -> int:
+        """Which epoch is drawn for."""
+        return int(self._epoch.array[0])
+
+    def set_epoch(self, epoch: int) -> None:
+        """Draw for another epoch, also in the workers that a data loader has started already."""
+        self._epoch.array[0] = epoch
+
     def __call__(self, features: list[dict[str, Any]]) -> dict[str, Any]:
         if not features:
             return {}
@@ -148,7 +169,7 @@ class TrainingCollator(BaseDataCollator):  # type: ignore[misc]  # sentence-tran
                 f"rows lack {', '.join(sorted(missing))}, they have {', '.join(first)}: make the data set "
                 "with plait.train.data.to_dataset"
             )
-        rows = [row for given in features if (row := self._row(given, str(first["id"]))) is not None]
+        rows = [row for given in features if (row := self._row(given)) is not None]
         if not rows:
             raise InputError(
                 f"none of the {len(features)} rows of a batch can be used ({self.damaged}): check the "
@@ -171,14 +192,15 @@ class TrainingCollator(BaseDataCollator):  # type: ignore[misc]  # sentence-tran
             batch[f"{column}_{name}"] = value
         batch[f"{column}_task"] = task
 
-    def _row(self, given: Mapping[str, Any], batch_id: str) -> _Row | None:
+    def _row(self, given: Mapping[str, Any]) -> _Row | None:
         """Return a row with its pictures opened, as far as they can be; None where nothing is left of it."""
         grades = given["grades"] or [1.0] + [0.0] * (len(given["documents"]) - 1)
         teacher = given["teacher"] or [float("nan")] * len(grades)
         broken: list[str] = []
         documents = []
         query = self._opened(given["query"], broken)
-        kept = _kept(grades, self.negatives_per_query, seed=(self.seed, batch_id, str(given["id"])))
+        draw = generator(self.seed, str(self.epoch), str(given["id"]))
+        kept = _kept(grades, self.negatives_per_query, draw)
         for k in kept:
             side = Side(**given["documents"][k])
             if (found := self._opened(given["documents"][k], broken)) is not None:
@@ -224,12 +246,12 @@ class _Row:
     documents: list[_Document]
 
 
-def _kept(grades: Sequence[float], negatives: int | None, *, seed: tuple[int, str, str]) -> list[int]:
+def _kept(grades: Sequence[float], negatives: int | None, draw: Random) -> list[int]:
     """Return which documents of a row are taken: the relevant ones, and a drawn number of the others."""
     others = [k for k, grade in enumerate(grades) if grade <= 0]
     if negatives is None or len(others) <= negatives:
         return list(range(len(grades)))
-    taken = set(generator(*seed).sample(others, negatives))
+    taken = set(draw.sample(others, negatives))
     return [k for k, grade in enumerate(grades) if grade > 0 or k in taken]
 
 

@@ -205,7 +205,9 @@ class _Between(TrainerCallback):  # type: ignore[misc]  # transformers is not ty
         """Say which epoch it is: a resumed loader, or one of several processes, would not hear of it."""
         batches = self.loop.batches
         assert batches is not None, "the loader was made before the first epoch"
-        batches.set_epoch(state.global_step // max(1, len(batches) // args.world_size))
+        epoch = state.global_step // max(1, len(batches) // args.world_size)
+        batches.set_epoch(epoch)
+        self.loop.data_collator.set_epoch(epoch)  # type: ignore[attr-defined]
 
     def on_step_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:
         """End here, with a checkpoint, when an end was asked for."""

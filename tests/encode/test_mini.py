@@ -150,6 +150,20 @@ def test_words_find_a_picture_that_nothing_is_written_about(encoder: MiniEncoder
         assert np.argmax([figure @ asked for figure in figures]) == row
 
 
+def test_a_picture_named_by_its_camera_is_found_by_what_it_shows_alone(
+    encoder: MiniEncoder, units: list[Unit]
+) -> None:
+    """Its name is near to some questions and far from others, for no reason in the picture."""
+    figure = replace(units[0].figures[0], caption="")
+    shown = replace(units[0], passages=(), section=(), figures=(figure,))
+    named, numbered = (replace(shown, title=title) for title in ("red kayak", "IMG 0042"))
+    read, silent = encoder.encode_units([named, numbered])
+    assert read.fields["text"].shape == (1, 1, 384)
+    assert silent.fields["text"].shape == (0, 1, 384)
+    for name in ("image", "image_tokens", "figure_words"):
+        assert np.array_equal(read.fields[name], silent.fields[name])
+
+
 def test_a_field_that_is_not_asked_is_absent(encoder: MiniEncoder, units: list[Unit], tmp_path: Path) -> None:
     assert set(encoder.encode_query(Query.of("saw")).fields) == {"text", "figure_words"}
     assert set(encoder.encode_query(Query.of(image=tmp_path / "1.png")).fields) == {"image", "image_tokens"}

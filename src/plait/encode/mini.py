@@ -17,6 +17,7 @@ from torch import Tensor
 
 from plait.encode.items import heading_of, query_parts, shares, texts_of
 from plait.encode.mini_towers import Towers
+from plait.encode.naming import telling_texts
 from plait.encode.pictures import open_picture
 from plait.encode.windows import TextLimit
 from plait.errors import ModelError, QueryError
@@ -32,7 +33,7 @@ from plait.scoring.vectors import QueryVectors, UnitVectors, VectorField, Vector
 logger = logging.getLogger(__name__)
 
 NAME = "plait-mini"
-_FORMAT = "mini-1"  # raise when this file changes what is encoded
+_FORMAT = "mini-2"  # raise when this file changes what is encoded
 _SHIPPED = Path(__file__).resolve().parent.parent / "model" / "mini" / "weights" / NAME
 _PICTURE_BATCH = 4
 _REMEMBERED = 4096  # pictures whose vectors are kept, 8 kB each: icons and logos recur in every manual
@@ -142,9 +143,9 @@ class MiniEncoder:
     def encode_units(self, units: Sequence[Unit]) -> list[UnitVectors]:
         """Return the vectors of each unit, in order.
 
-        One item a passage and one a figure; a unit without passages has one text item, its captions. A
-        figure whose file cannot be opened is logged; where its unit has others, `_stand_in` keeps its
-        place, so that item k is figure k.
+        One item a passage and one a figure; a unit without passages has one text item, its captions, or
+        none where it has no words but a file name that says nothing. A figure whose file cannot be opened
+        is logged; where its unit has others, `_stand_in` keeps its place, so that item k is figure k.
         """
         if not units:
             return []
@@ -195,7 +196,7 @@ class MiniEncoder:
     def _encode_passages(self, units: Sequence[Unit]) -> list[Vectors]:
         """Return each unit's (items, 1, d): a passage under its headings, drawn towards them a little."""
         headings = [heading_of(unit) for unit in units]
-        read = [texts_of(unit) for unit in units]
+        read = [telling_texts(unit) for unit in units]
         texts = [f"{head}\n{text}" for head, of_unit in zip(headings, read, strict=True) for text in of_unit]
         vectors = self._towers.vectors([*texts, *headings])
         counts = [len(of_unit) for of_unit in read]

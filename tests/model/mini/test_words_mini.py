@@ -1,6 +1,7 @@
 """The head that compares words with figures: by hand on two classes, and how it is stored."""
 
 import json
+import math
 from dataclasses import asdict
 
 import pytest
@@ -11,9 +12,9 @@ from plait.model.mini.configuration_mini import FigureWordsConfig, MiniConfig
 from plait.model.mini.words_mini import FigureWords, compressed, uncompressed
 
 
-def head(names: list[list[float]], of_class: list[int], **options: float) -> FigureWords:
+def head(names: list[list[float]], of_class: list[int], *, class_weight: float = 1.0) -> FigureWords:
     """Two classes, texts of three numbers, features of two; the second half is blind."""
-    config = FigureWordsConfig(len(names), class_width=2, look_width=1, temperature=0.1, **options)
+    config = FigureWordsConfig(len(names), class_width=2, look_width=1, class_weight=class_weight)
     words = FigureWords(config, text_width=3, features=2, classes=2)
     with torch.no_grad():
         words.names.copy_(torch.tensor(names))
@@ -59,9 +60,46 @@ def test_vectors_have_unit_length_and_the_declared_width() -> None:
             assert vectors.norm(dim=-1) == pytest.approx(torch.ones(2))
 
 
+def remembering() -> FigureWords:
+    """A head that knows two captions of different looks, and whose map expects a third one."""
+    config = FigureWordsConfig(
+        1, class_width=1, look_width=3, captions=2, caption_weight=0.75, caption_temperature=0.1
+    )
+    words = FigureWords(config, text_width=3, features=2, classes=1)
+    with torch.no_grad():
+        words.expect.weight.zero_()
+        words.expect.bias.copy_(torch.tensor([0.0, 0.0, 5.0]))
+        assert words.captions is not None
+        words.captions.words.copy_(torch.tensor([BOAT, CAT]))
+        words.captions.looks.copy_(torch.eye(3)[:2])
+    return words.eval()
+
+
+def test_a_question_expects_what_pictures_of_its_caption_look_like() -> None:
+    with torch.inference_mode():
+        looks = remembering().questions(torch.tensor([BOAT, CAT]))[:, 1:]
+    # the map's (0, 0, 1) and 0.75 of the caption's look, in a length of 1.25
+    assert looks[0].tolist() == pytest.approx([0.6, 0.0, 0.8], abs=1e-3)
+    assert looks[1].tolist() == pytest.approx([0.0, 0.6, 0.8], abs=1e-3)
+
+
+def test_captions_of_more_pictures_weigh_more_where_words_are_between_two() -> None:
+    words = remembering()
+    assert words.captions is not None
+    between = torch.tensor([[0.5**0.5, 0.5**0.5, 0.0]])
+    with torch.inference_mode():
+        assert words.captions(between)[0].tolist() == pytest.approx([0.5**0.5, 0.5**0.5, 0.0])
+        words.captions.log_weights[0] = math.log(3)
+        assert words.captions(between)[0].tolist() == pytest.approx([0.9**0.5, 0.1**0.5, 0.0])
+
+
+def test_a_head_without_captions_has_no_tensors_of_them() -> None:
+    assert not [name for name in head([BOAT], [0]).state_dict() if name.startswith("captions")]
+
+
 def test_what_is_stored_in_eight_bits_hardly_turns_a_row() -> None:
     torch.manual_seed(0)
-    words = FigureWords(FigureWordsConfig(30, 16, 16), text_width=24, features=40, classes=20)
+    words = FigureWords(FigureWordsConfig(30, 16, 16, captions=12), text_width=24, features=40, classes=20)
     with torch.no_grad():
         for tensor in words.parameters():
             tensor.normal_()

@@ -1,5 +1,6 @@
 """Fitting the head for words: what it learns from captioned pictures, and what it must ignore."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -80,3 +81,36 @@ def test_fitting_is_repeatable(top: Lite0Top) -> None:
     first, second = (fitted(top, captions("a", range(20, 300))) for _ in range(2))
     for name, value in first.state_dict().items():
         assert torch.equal(value, second.state_dict()[name])
+
+
+def test_what_is_remembered_of_captions_changes_nothing_else(top: Lite0Top) -> None:
+    source = captions("a", range(20, 300))
+    without, remembering = (fitted(top, source, recipe=replace(RECIPE, captions=n)) for n in (0, 4096))
+    assert without.captions is None
+    for name, value in without.state_dict().items():
+        assert torch.equal(value, remembering.state_dict()[name])
+
+
+def test_each_caption_is_remembered_with_the_mean_look_of_its_pictures(top: Lite0Top) -> None:
+    first, second = captions("a", range(20, 150)), captions("b", range(20, 150))
+    words = fitted(top, first, second)
+    assert words.captions is not None
+    assert words.captions.words.shape == (130, 16)
+    assert words.captions.log_weights.tolist() == pytest.approx([math.log(2) / 2] * 130)
+    look = words.state_dict()["look.weight"].numpy()
+    looks = [(s.features[:, 0] - s.features[:, 0].mean(0)) @ look.T for s in (first, second)]
+    mean = sum(look / np.linalg.norm(look, axis=1, keepdims=True) for look in looks)
+    found = words.captions(torch.from_numpy(unit_of(encode(first.titles) - words.centre.numpy())))
+    assert (unit_of(mean) * found.numpy()).sum(1).mean() > 0.9
+
+
+def test_captions_may_be_fewer_groups_than_there_are_titles(top: Lite0Top) -> None:
+    words = fitted(top, captions("a", range(20, 300)), recipe=replace(RECIPE, captions=16))
+    assert words.captions is not None
+    assert 1 < len(words.captions.words) <= 16
+    assert words.config.captions == len(words.captions.words)
+
+
+def unit_of(vectors: Vectors) -> Vectors:
+    unit: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return unit

@@ -95,6 +95,9 @@ class FigureWordsConfig:
         class_weight: of the first half in a question; of the second, 1.
         class_share: length of the first half as the second reads it, beside words of length 1.
         temperature: of the softmax over the classes, in cosine.
+        captions: groups of captions whose pictures' looks are kept; 0 leaves them out.
+        caption_weight: length of the look that captions tell, beside one of length 1 that the map tells.
+        caption_temperature: of the softmax over the groups, in cosine.
     """
 
     names: int
@@ -103,6 +106,9 @@ class FigureWordsConfig:
     class_weight: float = 1.0
     class_share: float = 0.7
     temperature: float = 0.1
+    captions: int = 0
+    caption_weight: float = 1.25
+    caption_temperature: float = 0.065
 
     @property
     def width(self) -> int:

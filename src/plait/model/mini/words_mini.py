@@ -7,11 +7,13 @@ Both are two halves, side by side.
   neighbours: "a kayak" asks for canoe and paddle.
 - By look: a figure is the tower's widest features, whitened; a question is what a linear map, learned from
   captioned drawings, expects to see. It reads the words and their first half: words that no caption had
-  may still lie near a class.
+  may still lie near a class. A line through all captions is only roughly right about any one of them, so
+  the drawings whose captions are nearest to the question are remembered too, and show what they look like.
 
 Sources: Norouzi et al., ConSE (arXiv 1312.5650), for the first, turned round: the question, not the figure,
 is taken apart into classes; Shigeto et al., Ridge regression, hubness and zero-shot learning (2015), for the
-second: words are mapped to pictures, because mapping pictures to words makes a few of them answer everything.
+second: words are mapped to pictures, because mapping pictures to words makes a few of them answer everything;
+Nadaraya, On estimating regression (1964), for what is remembered.
 """
 
 from __future__ import annotations
@@ -50,6 +52,7 @@ class FigureWords(nn.Module):
         self.class_basis = _frozen(classes, config.class_width)
         self.look = nn.Linear(features, config.look_width)
         self.expect = nn.Linear(text_width + config.class_width, config.look_width)
+        self.captions = CaptionGroups(config, text_width) if config.captions else None
 
     def figures(self, features: Tensor, odds: Tensor) -> Tensor:
         """Return (B, width), unit length.
@@ -70,6 +73,9 @@ class FigureWords(nn.Module):
         """
         texts, by_class = self.read(texts)
         expected = self.expect(torch.cat([texts, self.config.class_share * by_class], -1))
+        if self.captions is not None:
+            expected = functional.normalize(expected, dim=-1)
+            expected = expected + self.config.caption_weight * self.captions(texts)
         return _side_by_side(by_class, expected, self.config.class_weight)
 
     def read(self, texts: Tensor) -> tuple[Tensor, Tensor]:
@@ -82,6 +88,30 @@ class FigureWords(nn.Module):
         best = torch.full((len(texts), len(self.usual_odds)), -torch.inf)
         best.scatter_reduce_(1, self.name_class.long().expand(len(texts), -1), nearness, "amax")
         return texts, functional.normalize(best.softmax(-1) @ self.class_basis, dim=-1)
+
+
+class CaptionGroups(nn.Module):
+    """Groups of captioned pictures that are alike in words and in look.
+
+    Args:
+        text_width: of the text tower's vectors.
+    """
+
+    def __init__(self, config: FigureWordsConfig, text_width: int) -> None:
+        super().__init__()
+        self.temperature = config.caption_temperature
+        self.words = _frozen(config.captions, text_width)  # unit length, the centre taken off
+        self.looks = _frozen(config.captions, config.look_width)  # unit length
+        self.log_weights = _frozen(config.captions)
+
+    def forward(self, texts: Tensor) -> Tensor:
+        """Return (B, look_width), unit length: the looks of the groups, most of those nearest to the words.
+
+        Args:
+            texts: (B, text_width), unit length, the centre taken off.
+        """
+        nearness = texts @ self.words.T / self.temperature + self.log_weights  # (B, groups)
+        return functional.normalize(nearness.softmax(-1) @ self.looks, dim=-1)
 
 
 def compressed(words: FigureWords) -> dict[str, Tensor]:

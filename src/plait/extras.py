@@ -23,6 +23,7 @@ _EXTRA_OF = {
     "yaml": "train",
     "trackio": "trackio",
     "wandb": "wandb",
+    "resvg_py": "drawings",
 }
 
 

@@ -9,7 +9,7 @@ from plait.schema import Unit
 
 _GIVEN = re.compile(
     "am|at|capture|copy|dcim|document|dsc[fnp]?|file|fig|figure|frame|from|gopr|images?|imgp?|mvimg|new|no|of|page"
-    "|pano|photos?|pics?|pict|pictures?|pm|pxl|scan(ned|ner)?|screen|screen(capture|shots?)|shot|slide|snapshot"
+    "|pano|photos?|pics?|pict|pictures?|pm|pxl|scan|scanned|scanner|screen|screen(capture|shots?)|shot|slide|snapshot"
     "|te?mp|the|thumb(nail)?|unnamed|untitled|whatsapp"
 )
 _PARTS = re.compile(r"[^\W_]+")

@@ -56,8 +56,8 @@ class MixtureParameters:
         ret: nats a unit of the recurrent cell's score, in [-1, 1], so at most this much; 0 leaves it out.
     """
 
-    text: float = 18.0
-    bm25: float = 0.25
+    text: float = 15.0
+    bm25: float = 1.3
     image_tokens: float = 45.0
     image: float = 8.0
     image_bias: float = -28.0

@@ -26,7 +26,7 @@ _SIDE_PX = 224
 _THUMB_PX = 24
 _LEAST_SPREAD = 4.0  # standard deviation of the pixels below which a picture is blank
 _EDITED_SHARE = 0.65  # of the pictures that are seen only once
-_SAME_LOOK, _NEAR_LOOK, _NEAR_SIGHT, _SAME_SIGHT = 0.97, 0.9, 0.6, 0.85
+_SAME_LOOK, _NEAR_LOOK, _NEAR_SIGHT, _SAME_SIGHT = 0.95, 0.8, 0.55, 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def sight(
     for captioned in pictures:
         try:
             picture = captioned.opened()
-        except (InputError, OSError, ValueError, KeyError) as error:
+        except (InputError, OSError, ValueError, KeyError, Image.DecompressionBombError) as error:
             logger.info("%s: %s is left out: %s", source, captioned.key, error)
             continue
         plain = over_white(picture)

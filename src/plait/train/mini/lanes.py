@@ -38,6 +38,22 @@ class Asked:
     answers: NDArray[np.bool_]
 
 
+@dataclass(frozen=True, slots=True)
+class Posed:
+    """One question as it is put to an encoder.
+
+    Attributes:
+        row: the unit that answers it.
+        query: its words, and its picture, edited.
+        original: the file of the figure that it shows; "" for none, and for one of another place.
+    """
+
+    kind: Kind
+    row: int
+    query: Query
+    original: str
+
+
 def score_questions(
     encoder: Encoder,
     manual: Sequence[Unit],
@@ -52,25 +68,43 @@ def score_questions(
         corpus: the units with what is asked for taken out.
         unrelated: pictures that the manual does not hold.
     """
-    vectors = encoder.encode_units(corpus)
-    bm25 = SurroundedBm25.of(corpus)
+    return score_posed(encoder, corpus, pose(manual, questions, unrelated))
+
+
+def pose(
+    manual: Sequence[Unit], questions: Sequence[Question], unrelated: Sequence[Image.Image]
+) -> list[Posed]:
+    """Return the questions with their pictures edited; how depends on a question's number alone."""
     pictures = pictures_of(manual)
-    asked = []
+    posed = []
     for number, question in enumerate(questions):
-        rng = np.random.default_rng(number)
         original = _picture(question, pictures, unrelated, number)
+        rng = np.random.default_rng(number)
         images = (_png(edit(original, rng, QUERY_STYLE)),) if original is not None else ()
         query = Query((question.text,), images)
-        lanes = lanes_of(encoder, query, vectors)
-        if question.text:
-            lanes["bm25"] = bm25.scores([question.text])
-        copies = _copies(encoder, original, vectors) if question.picture not in ("", "*") else None
-        if question.kind == "removed" and copies is not None and np.nanmax(copies) > _COPY_LEFT:
-            continue
-        answers = np.arange(len(corpus)) == question.row
-        if question.kind in ("image", "vague") and copies is not None:
-            answers |= np.nan_to_num(copies, nan=-1.0) > _SAME_PICTURE
-        asked.append(Asked(question.kind, lanes, answers))
+        posed.append(Posed(question.kind, question.row, query, pictures.get(question.picture, "")))
+    return posed
+
+
+def score_posed(encoder: Encoder, corpus: Sequence[Unit], posed: Sequence[Posed]) -> list[Asked]:
+    """Return what `score_questions` does, for questions that several encoders are asked."""
+    vectors = encoder.encode_units(corpus)
+    bm25 = SurroundedBm25.of(corpus)
+    originals = {one.original for one in posed if one.original}
+    likeness = {original: _likeness(encoder, original, vectors) for original in originals}
+    asked = []
+    for one in posed:
+        lanes = lanes_of(encoder, one.query, vectors)
+        if one.query.texts:
+            lanes["bm25"] = bm25.scores(one.query.texts)
+        answers = np.arange(len(corpus)) == one.row
+        if one.original:
+            copies = np.nan_to_num(likeness[one.original], nan=-1.0)
+            if one.kind == "removed" and copies.max() > _COPY_LEFT:
+                continue
+            if one.kind in ("image", "vague"):
+                answers |= copies > _SAME_PICTURE
+        asked.append(Asked(one.kind, lanes, answers))
     return asked
 
 
@@ -93,13 +127,9 @@ def _best(query: NDArray[np.float32], units: Sequence[NDArray[np.float32]]) -> N
     return np.where(np.isneginf(best), np.nan, best).astype(np.float32)
 
 
-def _copies(
-    encoder: Encoder, original: Image.Image | None, vectors: Sequence[UnitVectors]
-) -> NDArray[np.float32] | None:
-    """Return (N,) how like the unedited figure each unit's best figure is."""
-    if original is None:
-        return None
-    return lanes_of(encoder, Query(images=(_png(original),)), vectors)["image"]
+def _likeness(encoder: Encoder, original: str, vectors: Sequence[UnitVectors]) -> NDArray[np.float32]:
+    """Return (N,) how like the unedited figure each unit's best figure is; NaN for a unit without any."""
+    return lanes_of(encoder, Query(images=(original,)), vectors)["image"]
 
 
 def _picture(

@@ -7,11 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from filelock import FileLock, Timeout
-
-from plait.errors import InputError, TrainError
+from plait.errors import InputError
 from plait.train import checkpoints
 from plait.train.checkpoints import Checkpoint
+from plait.train.locking import locked
 from plait.train.settings_file import differences
 
 Resume = Literal["auto", "never"] | Path
@@ -46,17 +45,8 @@ def alone(folder: Path, *, first: bool) -> Iterator[None]:
     if not first:
         yield
         return
-    lock = FileLock(folder / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise TrainError(
-            f"another process is training in {folder}: wait for it, stop it, or give another output.folder"
-        ) from error
-    try:
+    with locked(folder, doing="training in", instead="another output.folder"):
         yield
-    finally:
-        lock.release()
 
 
 def start_of(folder: Path, resume: Resume, *, first: bool) -> Checkpoint | None:

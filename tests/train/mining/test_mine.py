@@ -20,9 +20,9 @@ from plait.data.training.jsonl import JsonlSource
 from plait.encode.st import RetMultiVectorEncoder
 from plait.errors import InputError, MissingPathError, ModelError, PlaitError, TrainError
 from plait.train.data import to_dataset
+from plait.train.locking import locked
 from plait.train.mining.mine import mine
 from plait.train.mining.options import MiningOptions
-from plait.train.mining.work import mining_alone
 
 
 @pytest.fixture(scope="module")
@@ -372,9 +372,11 @@ def test_vectors_that_are_kept_serve_other_options_and_no_other_model_or_rows(ro
 
 
 def test_two_do_not_mine_into_one_output(rows, ret):
+    work = rows.parent / "mined.jsonl.work"
+    work.mkdir()
     with (
-        mining_alone(rows.parent / "mined.jsonl.work"),
-        pytest.raises(TrainError, match="another process is"),
+        locked(work, doing="mining into", instead="another output"),
+        pytest.raises(TrainError, match="another process is mining into"),
     ):
         mined(rows, ret)
 

@@ -17,6 +17,7 @@ from plait.data.training.examples import TrainingSource
 from plait.encode.quiet import no_progress_bars
 from plait.errors import InputError, PlaitError
 from plait.train.data import to_dataset
+from plait.train.locking import locked
 from plait.train.mining.candidates import Candidates
 from plait.train.mining.corpus import Corpus, read_corpus
 from plait.train.mining.encoding import Model, encode_into, folder_of
@@ -24,7 +25,7 @@ from plait.train.mining.files import whole
 from plait.train.mining.options import MiningOptions
 from plait.train.mining.report import MiningReport
 from plait.train.mining.searching import Search
-from plait.train.mining.work import check_is_of, found_in, mining_alone
+from plait.train.mining.work import check_is_of, found_in
 from plait.train.mining.writing import Writer, check_no_teacher, folder_of_pictures
 
 Progress = Callable[[str, int, int], None]  # what is done, how many are, and how many there are
@@ -86,7 +87,7 @@ def mine(
     more = None if candidates is None else Candidates(Path(candidates))
     folder, work = folder_of(model), file.with_name(file.name + ".work")
     device = _device(device)
-    with _explained(work), mining_alone(work), no_progress_bars():
+    with _explained(work), _alone_in(work), no_progress_bars():
         watch("reading rows", 0, 0)
         rows, read = to_dataset(sources, work / "data", max_bad_share=max_bad_share, progress=False)
         told(str(read))
@@ -119,6 +120,13 @@ def mine(
         bad_candidates=0 if more is None else more.bad,
         seconds=time.monotonic() - began,
     )
+
+
+@contextmanager
+def _alone_in(work: Path) -> Iterator[None]:
+    work.mkdir(parents=True, exist_ok=True)
+    with locked(work, doing="mining into", instead="another output"):
+        yield
 
 
 def _model(name: str, corpus: Corpus, *, device: str, batch_size: int) -> Model:

@@ -4,41 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from plait.encode import checkpoint
-from plait.errors import InputError, TrainError
+from plait.errors import InputError
 from plait.train.mining.files import whole
 from plait.train.mining.searching import ROWS_AT_ONCE, Found, Search
 
 _FORMAT = 1  # goes up with what is stored for the same rows and model
 _FACTS = "facts.json"
 _STORED = ("*.vectors", "*.sides", "found-*")
-
-
-@contextmanager
-def mining_alone(work: Path) -> Iterator[None]:
-    """Keep others out of the folder meanwhile, which is made.
-
-    Raises:
-        TrainError: another process is in it.
-        OSError: it cannot be made.
-    """
-    work.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(work / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise TrainError(
-            f"another process is mining into {work}: wait for it, stop it, or give another output"
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def check_is_of(work: Path, *, model: Path, rows: str, force: bool, say: Callable[[str], None]) -> None:

@@ -10,7 +10,7 @@ from tests.helpers.tiny_packages import drawing
 
 from plait.encode.mini import MiniEncoder
 from plait.schema import Passage, Picture, Segment, Unit
-from plait.train.mini.lanes import pose, score_posed, score_questions
+from plait.train.mini.lanes import pose, score_posed
 from plait.train.mini.queries import Question
 
 
@@ -77,7 +77,7 @@ def test_units_that_show_the_same_figure_answer_alike_where_only_the_picture_say
         Question("image", "", "sha 1", 2),
         Question("text", "on the wall", "", 3),
     ]
-    asked = score_questions(MiniEncoder.load(threads=1), manual, manual, questions, UNRELATED)
+    asked = score_posed(MiniEncoder.load(threads=1), manual, pose(manual, questions, UNRELATED))
     assert [np.flatnonzero(one.answers).tolist() for one in asked] == [[0, 1], [0, 1], [1], [2], [3]]
 
 
@@ -94,6 +94,6 @@ def test_a_figure_that_still_stands_elsewhere_was_not_removed(manual: list[Unit]
 def test_without_any_figure_left_nothing_is_a_copy(manual: list[Unit]) -> None:
     corpus = [replace(one, figures=()) for one in manual]
     questions = [Question("removed", "on the wall", "sha 0", 0)]
-    (asked,) = score_questions(MiniEncoder.load(threads=1), manual, corpus, questions, UNRELATED)
+    (asked,) = score_posed(MiniEncoder.load(threads=1), corpus, pose(manual, questions, UNRELATED))
     assert np.isnan(asked.lanes["image"]).all()
     assert asked.answers.tolist() == [True, False, False, False]

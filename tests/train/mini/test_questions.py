@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from plait.encode.mini import MiniEncoder
 from plait.schema import Unit
-from plait.train.mini.lanes import score_questions
+from plait.train.mini.lanes import pose, score_posed
 from plait.train.mini.manuals import pages_of, pictures_of, read_manual
 from plait.train.mini.pictures import pictures_in
 from plait.train.mini.queries import KINDS, ask
@@ -69,9 +69,8 @@ def test_questions_are_the_same_for_the_same_seed(manual: list[Unit]) -> None:
 
 def test_lanes_are_what_the_encoder_and_bm25_say(manual: list[Unit]) -> None:
     corpus, questions = ask(manual)
-    asked = score_questions(
-        MiniEncoder.load(threads=1), manual, corpus, questions, [Image.new("RGB", (90, 90), "teal")]
-    )
+    posed = pose(manual, questions, [Image.new("RGB", (90, 90), "teal")])
+    asked = score_posed(MiniEncoder.load(threads=1), corpus, posed)
     figures = np.array([bool(unit.figures) for unit in corpus])
     for one in asked:
         wanted = {"image": {"image", "image_tokens"}, "text": {"text", "bm25", "figure_words"}}

@@ -54,27 +54,15 @@ class Posed:
     original: str
 
 
-def score_questions(
-    encoder: Encoder,
-    manual: Sequence[Unit],
-    corpus: Sequence[Unit],
-    questions: Sequence[Question],
-    unrelated: Sequence[Image.Image],
-) -> list[Asked]:
-    """Return the lanes of every question; those whose removed figure still stands elsewhere are left out.
-
-    Args:
-        manual: the units as they were; their figures are what questions show.
-        corpus: the units with what is asked for taken out.
-        unrelated: pictures that the manual does not hold.
-    """
-    return score_posed(encoder, corpus, pose(manual, questions, unrelated))
-
-
 def pose(
     manual: Sequence[Unit], questions: Sequence[Question], unrelated: Sequence[Image.Image]
 ) -> list[Posed]:
-    """Return the questions with their pictures edited; how depends on a question's number alone."""
+    """Return the questions with their pictures edited; how depends on a question's number alone.
+
+    Args:
+        manual: the units as they were; their figures are what questions show.
+        unrelated: pictures that the manual does not hold.
+    """
     pictures = pictures_of(manual)
     posed = []
     for number, question in enumerate(questions):
@@ -87,7 +75,11 @@ def pose(
 
 
 def score_posed(encoder: Encoder, corpus: Sequence[Unit], posed: Sequence[Posed]) -> list[Asked]:
-    """Return what `score_questions` does, for questions that several encoders are asked."""
+    """Return the lanes of every question; those whose removed figure still stands elsewhere are left out.
+
+    Args:
+        corpus: the units with what is asked for taken out.
+    """
     vectors = encoder.encode_units(corpus)
     bm25 = SurroundedBm25.of(corpus)
     originals = {one.original for one in posed if one.original}

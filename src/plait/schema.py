@@ -9,10 +9,10 @@ from __future__ import annotations
 import base64
 import binascii
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from plait.errors import QueryError
 
@@ -188,6 +188,7 @@ class Unit:
 
 
 FilterOperator = Literal["=", "!=", "<", "<=", ">", ">=", "in", "glob"]
+_FILTER_KEYS = {"field", "operator", "value"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,6 +332,50 @@ class Hit:
         return {**asdict(self), "place": self.place}
 
 
+@dataclass(frozen=True, slots=True)
+class SearchPlan:
+    """How an answer was found.
+
+    Attributes:
+        units: how many could be found: those that the filters let through and some lane speaks of.
+        rescored: how many of them were compared exactly in every lane.
+        recall: the share of the exact best hits that was asked for.
+        expected_recall: the share that the answer holds, as the scores seen let one expect; 1 is exact.
+        lanes: lane -> "exact", or "rough" where a lane's small codes chose what was compared exactly.
+    """
+
+    units: int
+    rescored: int
+    recall: float
+    expected_recall: float
+    lanes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether every unit was compared exactly."""
+        return self.rescored == self.units
+
+    def __str__(self) -> str:
+        if self.is_exact:
+            return f"exact: compared with all {self.units:,} units"
+        return (
+            f"compared with {self.rescored:,} of {self.units:,} units exactly, chosen by rough scores of all; "
+            f"expected recall {self.expected_recall:.4f}, asked {self.recall:g}"
+        )
+
+
+class Hits(list[Hit]):
+    """Ranked hits, best first.
+
+    Attributes:
+        plan: how they were found.
+    """
+
+    def __init__(self, hits: Iterable[Hit], plan: SearchPlan) -> None:
+        super().__init__(hits)
+        self.plan = plan
+
+
 def segment_from_dict(values: Mapping[str, Any]) -> Segment:
     """Return the segment whose `dataclasses.asdict` form this is."""
     return Segment(
@@ -387,13 +432,19 @@ def _image(value: Any) -> Image:
     return str(value["path"])
 
 
-def _filter(values: Mapping[str, Any]) -> Filter:
-    operators = {"=", "!=", "<", "<=", ">", ">=", "in", "glob"}
-    operator = values.get("operator", "=")
-    if operator not in operators:
-        raise QueryError(f"unknown filter operator {operator!r}: use one of {' '.join(sorted(operators))}")
-    value = values["value"]
-    return Filter(str(values["field"]), operator, tuple(value) if isinstance(value, list) else value)
+def _filter(values: Any) -> Filter:
+    form = 'a filter is {"field": "year", "operator": ">=", "value": 2020}, or a list as its value'
+    if not isinstance(values, Mapping) or not {"field", "value"} <= set(values) <= _FILTER_KEYS:
+        seen = ", ".join(map(str, values)) if isinstance(values, Mapping) else repr(values)
+        raise QueryError(f"cannot read a filter of {seen or 'nothing'}: {form}")
+    field, operator, value = values["field"], values.get("operator", "="), values["value"]
+    if operator not in get_args(FilterOperator):
+        known = " ".join(get_args(FilterOperator))
+        raise QueryError(f"unknown filter operator {operator!r}: use one of {known}")
+    several = value if isinstance(value, list | tuple) else [value]
+    if not isinstance(field, str) or not all(isinstance(one, str | int | float) for one in several):
+        raise QueryError(f"cannot filter {field!r} by {value!r}: {form}, of text, numbers, true or false")
+    return Filter(field, operator, tuple(several) if isinstance(value, list | tuple) else value)
 
 
 def _weighted(items: Sequence[Any], weights: Sequence[float], what: str) -> tuple[Any, Any]:

@@ -29,6 +29,9 @@ class Settings:
         page_dpi: resolution of stored page images; 0 stores none.
         figure_dpi: resolution of figures cut out of pages.
         batch_documents: documents made durable together.
+        exact_mb: vector fields that take more memory than this as float32 are searched by small codes, then
+            exactly; each smaller one is held in memory.
+        recall: the share of the exact best hits that a search of such fields must find, in expectation.
         llm_url, llm_model: an OpenAI-compatible endpoint for written answers; "" answers by quoting.
     """
 
@@ -44,6 +47,8 @@ class Settings:
     page_dpi: int = 90
     figure_dpi: int = 150
     batch_documents: int = 16
+    exact_mb: int = 64
+    recall: float = 0.99
     llm_url: str = ""
     llm_model: str = ""
 

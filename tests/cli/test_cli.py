@@ -11,11 +11,13 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from plait.cli.ingest import _print_report
 from plait.cli.search import condition
-from plait.errors import InputError
+from plait.errors import InputError, QueryError
 from plait.library.reports import AddReport
 from plait.schema import Filter
 
@@ -102,6 +104,8 @@ def test_the_library_is_found_from_a_folder_below(manual: Path) -> None:
         (["search", "x", "-k", "0"], 2, "at least 1"),
         (["search", "x", "--method", "magic"], 2, "magic"),
         (["search", "x", "--where", "nonsense"], 2, "field=value"),
+        (["search", "x", "--where", "typ=text"], 2, "no stored document has a field 'typ' (did you mean type"),
+        (["search", "x", "--where", "page>=two"], 0, "nothing found"),
         (["add", "no-such-file"], 2, "no-such-file"),
         (["remove", "no-such-file"], 2, "no document"),
         (["remove"], 2, "nothing named"),
@@ -208,6 +212,17 @@ def test_control_c_keeps_what_was_stored(tmp_path: Path) -> None:
         ("year=1990,1991", Filter("year", "in", (1990, 1991))),
         ("source~guide/*", Filter("source", "glob", "guide/*")),
         ("title!=a=b", Filter("title", "!=", "a=b")),
+        ("lang!=en, de", Filter("lang", "!=", ("en", "de"))),
+        ('title="On, off"', Filter("title", "=", "On, off")),
+        ("title='5\" disk',\"don't\"", Filter("title", "in", ('5" disk', "don't"))),
+        ("title=don't", Filter("title", "=", "don't")),
+        ('title=""', Filter("title", "=", "")),
+        ('year="2020"', Filter("year", "=", "2020")),
+        ("og:year = -2.5", Filter("og:year", "=", -2.5)),
+        ("name=007,nan,1e400,1_0", Filter("name", "in", ("007", "nan", "1e400", "1_0"))),
+        ("created>=2024-05", Filter("created", ">=", "2024-05")),
+        ("source ~ a, b*", Filter("source", "glob", "a, b*")),
+        ("source~'a \"b\"*'", Filter("source", "glob", 'a "b"*')),
     ],
 )
 def test_conditions_are_read(text: str, expected: Filter) -> None:
@@ -217,3 +232,38 @@ def test_conditions_are_read(text: str, expected: Filter) -> None:
 def test_a_condition_without_an_operator_is_refused() -> None:
     with pytest.raises(InputError, match="field=value"):
         condition("pdf")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "'': it is empty"),
+        ("  ", "it is empty"),
+        ("a b=c", "it does not begin with a field and an operator"),
+        ("=x", "no field stands before ="),
+        ("year>", "'year>': no value stands after >"),
+        ("title= ", "no value stands after ="),
+        ("year==2020", "=2020 is no value"),
+        ("year=>2020", ">2020 is no value"),
+        ("year>=1,2", ">= takes one value"),
+        ("year=1,,2", ",2 is no value"),
+        ("year=1,", "nothing is no value"),
+        ('title="On', '"On is no value'),
+        ('title=On"', 'On" is no value'),
+        ("title='On", "'On is no value"),
+        ('title="On" off', '"On" off is no value'),
+        ('source~"a*', '"a* is no pattern'),
+        ("source~~a", "~a is no pattern"),
+    ],
+)
+def test_a_malformed_condition_says_what_was_seen_and_how_one_looks(text: str, why: str) -> None:
+    with pytest.raises(QueryError) as refused:
+        condition(text)
+    assert f"{why}; write field=value" in str(refused.value)
+    assert 'title="On, off"' in str(refused.value)
+
+
+@given(field=st.from_regex(r"\A[\w.:-]+\Z"), value=st.text().filter(lambda value: '"' not in value))
+def test_any_text_in_quotes_is_that_text(field: str, value: str) -> None:
+    assert condition(f'{field}="{value}"') == Filter(field, "=", value)
+    assert condition(f'{field} ~ "{value}"') == Filter(field, "glob", value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from plait.index.surroundings import SurroundedBm25
 from plait.schema import Filter, Segment, Unit
 from plait.scoring.vectors import UnitVectors
 
-BACKENDS = {"lancedb": LanceIndex}
+BACKENDS = {"lancedb": LanceIndex, "lancedb, scanned": partial(LanceIndex, exact_bytes=0)}
 ONE = np.ones(1, np.float32)
 
 
@@ -76,9 +77,22 @@ def test_adding_again_replaces_every_unit(index):
     assert [document.units for document in index.documents()] == [2, 1, 1]
 
 
-def test_of_two_entries_with_one_id_the_later_counts(index):
-    index.add([make_entry("a", ["first"]), make_entry("a", ["second"])])
-    assert index.snapshot().units([0])[0][0].passages[0].text == "second"
+def test_a_document_that_comes_twice_in_one_batch_is_refused_and_nothing_is_stored(index):
+    index.add([make_entry("a", ["first"])])
+    with pytest.raises(InputError, match="document b comes twice in one batch: give each document once"):
+        index.add([make_entry("b"), make_entry("a", ["second"]), make_entry("b")])
+    assert ids_in(index.snapshot()) == ["a:0"]
+    assert index.snapshot().units([0])[0][0].passages[0].text == "first"
+
+
+def test_the_store_counts_how_often_a_document_was_stored(index, opened):
+    for version in (1, 2, 3):
+        opened().add([make_entry("a", [f"text {version}"]), make_entry(f"only {version}")])
+        versions = {document.id: document.version for document in index.documents()}
+        assert versions == {"a": version, **{f"only {one}": 1 for one in range(1, version + 1)}}
+    index.remove(["a"])
+    index.add([make_entry("a")])
+    assert {document.id: document.version for document in index.documents()}["a"] == 1
 
 
 def test_a_document_without_units_is_remembered_but_not_ranked(index):

@@ -1,10 +1,20 @@
 """What stands around a unit counts, worked by hand, but never for a unit that shares no word."""
 
+from __future__ import annotations
+
+import random
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from plait.index.lexical import Bm25, term_counts
-from plait.index.surroundings import SurroundedBm25, blocks_of, heading_text
+from plait.errors import InputError
+from plait.index import postings, surroundings, text_segments
+from plait.index.bm25 import Bm25
+from plait.index.lexical import term_counts
+from plait.index.surroundings import SurroundedBm25, blocks_of
+from plait.index.text_segments import TermRows, heading_text
 from plait.schema import Passage, Unit
 
 
@@ -62,3 +72,107 @@ def test_nothing_to_match_scores_nothing(units: list[Unit]):
 
 def test_headings_are_named_once_outermost_first():
     assert heading_text("Guide", ("Guide", "", "Tools")) == "Guide > Tools"
+
+
+def test_a_search_in_german_finds_the_inflected_word_in_text_and_heading():
+    units = [unit("a", 0, "alte Häuser", section=("Häuser",)), unit("a", 1, "Haustür")]
+    assert (SurroundedBm25.of(units, language="de").scores(["Haus"]) > 0).tolist() == [True, False]
+    assert SurroundedBm25.of(units).scores(["Haus"]).tolist() == [0, 0]
+
+
+def test_an_unknown_language_is_refused_before_anything_is_scored():
+    with pytest.raises(InputError, match="klingon"):
+        SurroundedBm25(language="klingon")
+
+
+QUERIES = (["red cat"], ["blue", "dog dog tree"], ["bird"])
+SENTENCE = st.lists(st.sampled_from(["red", "blue", "cat", "dog", "tree", "bird"]), max_size=5).map(" ".join)
+SECTION = st.sampled_from([("Red",), ("Cats", "Blue cats"), ()])
+PAGES = st.lists(st.tuples(SENTENCE, SECTION), max_size=8)
+CHANGES = st.lists(st.dictionaries(st.sampled_from("abcdefg"), PAGES, max_size=4), min_size=1, max_size=5)
+
+
+@settings(deadline=None)  # a busy machine is no failure
+@given(CHANGES, st.integers(0, 999))
+def test_after_any_changes_the_scores_are_those_of_the_formula(changes, seed):
+    """Each change gives some documents new pages; a document without pages goes."""
+    shuffled = random.Random(seed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(text_segments, "_PIECE_UNITS", 4)
+        patch.setattr(text_segments, "MOST_ITEMS", 12)
+        patch.setattr(surroundings, "_BLOCK_UNITS", 3)
+        patch.setattr(postings, "_MANY", 3)
+        documents: dict[str, list[Unit]] = {}
+        bm25, before = SurroundedBm25(), []
+        for change in changes:
+            documents |= {name: pages_of(name, pages) for name, pages in change.items()}
+            now = [one for name in sorted(documents) for one in documents[name]]
+            bm25, before = changed(bm25, before, now, shuffled), now
+            mask = np.array([shuffled.random() < 0.5 for _ in now], np.bool_)
+            assert_same(bm25, now, mask)
+
+
+def pages_of(name: str, pages: list[tuple[str, tuple[str, ...]]]) -> list[Unit]:
+    return [unit(name, number, text, section=section) for number, (text, section) in enumerate(pages)]
+
+
+def changed(bm25: SurroundedBm25, before: list[Unit], now: list[Unit], shuffled: random.Random):
+    """Pass what is new in batches of any order; the same object is the same unit."""
+    was = {id(one): row for row, one in enumerate(before)}
+    kept = np.array([was.get(id(one), -1) for one in now], np.int32)
+    new = np.flatnonzero(kept < 0).tolist()
+    shuffled.shuffle(new)
+    cut = shuffled.randint(0, len(new))
+    batches = [
+        TermRows.of([now[row] for row in rows], np.array(rows, np.int32)) for rows in (new[:cut], new[cut:])
+    ]
+    return bm25.changed(kept, batches, owners=owners_of(now))
+
+
+def owners_of(units: list[Unit]) -> np.ndarray:
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(one.document_id, len(numbers)) for one in units], np.int32)
+
+
+def assert_same(bm25: SurroundedBm25, units: list[Unit], mask: np.ndarray) -> None:
+    assert len(bm25) == len(units)
+    for query in QUERIES:
+        scores = expected_scores(units, query)
+        assert bm25.scores(query).tolist() == scores.tolist()
+        np.testing.assert_array_equal(bm25.scores(query, mask=mask), np.where(mask, scores, np.nan))
+
+
+def expected_scores(units: list[Unit], query: list[str]) -> np.ndarray:
+    """The formula, of three plain BM25s."""
+    block_of = blocks_of(owners_of(units))
+    texts = [[one.text for one, its in zip(units, block_of, strict=True) if its == b] for b in set(block_of)]
+    own = Bm25.of([term_counts(one.text) for one in units]).scores(query)
+    blocks = Bm25.of([term_counts(" ".join(block)) for block in texts]).scores(query)
+    headings = Bm25.of([term_counts(heading_text(one.title, one.section)) for one in units]).scores(query)
+    return np.where(own > 0, 0.25 * own + 0.4 * blocks[block_of] + 0.35 * headings, 0)
+
+
+def test_after_many_small_additions_there_are_few_segments():
+    bm25 = SurroundedBm25()
+    units: list[Unit] = []
+    for number in range(100):
+        units = [*units, unit(f"d{number:03}", 0, "red cat")]
+        bm25 = changed(bm25, units[:-1], units, random.Random(0))
+    assert len(bm25) == 100
+    assert len(bm25._placed) <= 8  # about as many as 100 has binary digits
+
+
+@pytest.mark.parametrize(
+    ("kept", "given"),
+    [
+        ([0, -1, 2, 3], [1]),  # a part of a document kept
+        ([0, 1, 2, 2], []),  # a unit kept twice
+        ([0, 1, -1, -1], [2]),  # the terms of a new unit missing
+        ([0, 1, -1, -1], [2, 3, 3]),  # given twice
+        ([0, 1, -1, -1], [1, 2, 3]),  # given although kept
+    ],
+)
+def test_a_change_that_does_not_add_up_is_refused(kept, given):
+    batch = TermRows.of([UNITS[row] for row in given], np.array(given, np.int32))
+    with pytest.raises(InputError):
+        SurroundedBm25.of(UNITS).changed(np.array(kept, np.int32), [batch], owners=owners_of(UNITS))

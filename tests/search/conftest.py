@@ -46,9 +46,13 @@ def figure(picture) -> Callable[..., Segment]:
     return make
 
 
-@pytest.fixture
-def library(tmp_path) -> Callable[..., Searcher]:
-    """Return a function that stores documents, each a list of (passages, figures), and opens a searcher."""
+@pytest.fixture(params=["in memory", "scanned"])
+def library(tmp_path, request) -> Callable[..., Searcher]:
+    """Return a function that stores documents, each a list of (passages, figures), and opens a searcher.
+
+    What it finds is the same whether vectors are held in memory or scanned by small codes.
+    """
+    options = {"exact_bytes": 0} if request.param == "scanned" else {}
 
     def store(
         documents: Mapping[str, Sequence[tuple[Sequence[str], Sequence[Segment]]]],
@@ -56,7 +60,7 @@ def library(tmp_path) -> Callable[..., Searcher]:
         folder: str = "store",
     ) -> Searcher:
         encoder = TinyEncoder()
-        index = LanceIndex(tmp_path / folder, encoder.fields)
+        index = LanceIndex(tmp_path / folder, encoder.fields, **options)
         index.add(
             [
                 _entry(encoder, name, units, (metadata or {}).get(name, {}))

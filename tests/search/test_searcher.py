@@ -106,7 +106,9 @@ def test_weights_of_several_texts_are_shares(handbook):
 def test_filters_apply_before_ranking(handbook):
     hits = handbook.search(Query.of("the brush", year=2024), k=1)
     assert hits[0].document_id == "crop"  # not nothing, though the best two units are filtered out
-    assert handbook.search(Query.of("brush", nothing="x")) == []
+    assert handbook.search(Query.of("brush", year=1999)) == []
+    with pytest.raises(QueryError, match="no stored document has a field 'nothing'.*year"):
+        handbook.search(Query.of("brush", nothing="x"))
 
 
 def test_a_filtered_search_ranks_as_a_library_of_only_those_units(handbook, library, figure, picture):

@@ -1,1 +1,1 @@
-"""Durable storage and exact scores, one signal at a time; NumPy, never torch."""
+"""Durable storage and exact scores, one signal at a time; NumPy, and torch only for products of bytes."""

@@ -25,6 +25,8 @@ class StoredDocument:
         content_sha256: hex digest of the file it was read from; tells whether it changed.
         warnings: what its reader left out.
         units, figures: how many of each it has.
+        tenant: whose it is; "" where a library has one owner.
+        version: how often it has been stored, from 1; the store counts.
     """
 
     id: str
@@ -35,6 +37,8 @@ class StoredDocument:
     warnings: tuple[str, ...] = ()
     units: int = 0
     figures: int = 0
+    tenant: str = ""
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,11 @@ class Snapshot(Protocol):
     def __len__(self) -> int: ...
 
     @property
+    def language(self) -> str:
+        """Whose stems the stored words are; see `languages`."""
+        ...
+
+    @property
     def owners(self) -> NDArray[np.int32]:
         """(N,) which document each unit belongs to, as the place of its id in `documents_of`."""
         ...
@@ -102,6 +111,20 @@ class Snapshot(Protocol):
             (N,) weighted sum over the query's parts of the best item's MaxSim divided by the number
             of query tokens, so in [-1, 1]; NaN for a unit without items and outside the mask.
         """
+        ...
+
+    def rough_scores(
+        self, field: str, query: Vectors, weights: Vectors, mask: Mask | None = None
+    ) -> tuple[Scores, bool]:
+        """Return what `field_scores` does or approximations of it, and whether they are exact.
+
+        Approximations are given where exact scores of all units would take much longer, and only where
+        `exact_scores` of the best of them is quick.
+        """
+        ...
+
+    def exact_scores(self, field: str, query: Vectors, weights: Vectors, rows: NDArray[np.intp]) -> Scores:
+        """Return (rows,) what `field_scores` says of some units, at a cost that is theirs alone."""
         ...
 
     def bm25(self, texts: Sequence[str], weights: Sequence[float], mask: Mask | None = None) -> Scores:

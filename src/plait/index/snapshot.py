@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from threading import RLock
-from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -14,23 +13,22 @@ from numpy.typing import NDArray
 from plait.errors import InputError
 from plait.index import rows as stored
 from plait.index.base import Mask, Scores, StoredDocument
+from plait.index.documents import DocumentColumns
 from plait.index.filters import Filterable, passing
 from plait.index.multi_vector import MultiVectors
-from plait.index.surroundings import SurroundedBm25, heading_text
+from plait.index.ordering import Rows, UnitOrder, kept_units
+from plait.index.scan.field import Piece, ScannedField
+from plait.index.scan.scan_lookup import located
+from plait.index.scan.segment import Segment
+from plait.index.scan.segments import Segments
+from plait.index.surroundings import SurroundedBm25
+from plait.index.text_segments import TermRows, heading_text
 from plait.schema import Filter, Unit
 from plait.scoring.vectors import VectorField, Vectors
 
-
-class Rows(Protocol):
-    """A fixed set of rows with the columns of `index.rows.schema`, always read in one order."""
-
-    def read(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Yield some columns of all rows, with "_rowid"."""
-        ...
-
-    def take(self, row_ids: Sequence[int], columns: Sequence[str]) -> list[dict[str, Any]]:
-        """Return some columns of some rows, in the order asked."""
-        ...
+EXACT_BYTES = 64 << 20  # as float32: up to here a field is held in memory and scanned exactly
+_AT_A_TIME = 1024  # rows whose vectors are read together
+_WORTH_READING_ALL = 8  # rows taken one by one cost so many times what a row read in order does
 
 
 class TableSnapshot:
@@ -39,46 +37,97 @@ class TableSnapshot:
     The order does not depend on when a document was added, so equal libraries break ties equally.
     Each column is read when a search first needs it, and then kept. Safe to use from several threads.
 
-    Memory: 4 bytes a number of each vector field in use (while it is read, half as much again), about
-    30 bytes a distinct word of each unit once BM25 is asked, and about 100 bytes a unit.
+    A vector field whose float32 form takes more than `exact_bytes` is not held in memory: see
+    `ScannedField`. Words that an earlier snapshot has counted are not counted again.
 
-    Attributes:
+    Memory: 4 bytes a number of each smaller vector field in use (while it is read, half as much again);
+    what `ScannedField` and `SurroundedBm25` say; and about 40 bytes a unit and 40 a document.
+
+    Args:
+        table: its rows.
+        fields: the vector fields of the library's encoder.
         version: number of the store's version.
+        segments: field -> where its scan files lie.
+        language: whose stems the stored terms are.
+        exact_bytes: how large a field may be that is held in memory.
+        earlier: a snapshot of the same store, if there was one.
     """
 
-    def __init__(self, table: Rows, fields: Sequence[VectorField], version: int) -> None:
+    def __init__(
+        self,
+        table: Rows,
+        fields: Sequence[VectorField],
+        version: int,
+        *,
+        segments: Mapping[str, Segments],
+        language: str = "english",
+        exact_bytes: int = EXACT_BYTES,
+        earlier: TableSnapshot | None = None,
+    ) -> None:
         self.version = version
         self._table = table
         self._fields = {field.name: field for field in fields}
-        self._loaded: dict[str, MultiVectors] = {}
+        self._segments = segments
+        self.language = language
+        self._exact_bytes = exact_bytes
+        self._loaded: dict[str, MultiVectors | ScannedField] = {}
         self._documents: dict[int, StoredDocument] = {}
         self._loading = RLock()
-        self._read_order()
+        self._order = UnitOrder.of(table, fields)
+        self._words: tuple[UnitOrder, SurroundedBm25] | None = earlier._words if earlier else None
 
     def __len__(self) -> int:
-        return len(self._owners)
+        return len(self._order)
 
     @property
     def owners(self) -> NDArray[np.int32]:
         """(N,) which document each unit belongs to, as the place of its id in `documents_of`."""
-        return self._owners
+        return self._order.owners
 
     def mask(self, filters: Sequence[Filter]) -> Mask | None:
         """Return (N,) True where every filter holds; None when there are no filters.
 
         Raises:
-            QueryError: an operator that does not exist.
+            QueryError: as in `filters.passing`.
         """
         return passing(filters, self._filterable) if filters else None
 
     def field_scores(self, field: str, query: Vectors, weights: Vectors, mask: Mask | None = None) -> Scores:
-        """Return (N,) scores by one vector field: see `MultiVectors.scores`.
+        """Return (N,) exact scores by one vector field: see `MultiVectors.scores`.
 
         Raises:
             InputError: there is no such field.
             ShapeError: the query does not fit it.
         """
         return self._field(field).scores(query, weights, mask)
+
+    def rough_scores(
+        self, field: str, query: Vectors, weights: Vectors, mask: Mask | None = None
+    ) -> tuple[Scores, bool]:
+        """Return (N,) scores by one vector field, and whether they are exact; if not, see `ScannedField`.
+
+        Raises:
+            InputError: there is no such field.
+            ShapeError: the query does not fit it.
+        """
+        there = self._field(field)
+        if isinstance(there, MultiVectors):
+            return there.scores(query, weights, mask), True
+        return there.rough_scores(query, weights, mask)
+
+    def exact_scores(self, field: str, query: Vectors, weights: Vectors, rows: NDArray[np.intp]) -> Scores:
+        """Return (rows,) the exact scores of some units; reads only those.
+
+        Raises:
+            InputError: there is no such field.
+            ShapeError: the query does not fit it.
+        """
+        there = self._field(field)
+        if isinstance(there, ScannedField):
+            return there.exact_scores(query, weights, rows)
+        mask = np.zeros(len(self), np.bool_)
+        mask[rows] = True
+        return there.scores(query, weights, mask)[rows]
 
     def bm25(self, texts: Sequence[str], weights: Sequence[float], mask: Mask | None = None) -> Scores:
         """Return (N,) weighted BM25 scores, 0 where no word matches; NaN outside the mask.
@@ -88,10 +137,7 @@ class TableSnapshot:
         """
         with self._loading:  # two threads would build it twice
             bm25 = self._bm25
-        scores = bm25.scores(texts, weights)
-        if mask is not None:
-            scores[~mask] = np.nan
-        return scores
+        return bm25.scores(texts, weights, mask)
 
     def best_items(
         self, field: str, query: Vectors, weights: Vectors, rows: Sequence[int]
@@ -103,101 +149,129 @@ class TableSnapshot:
         """Return the stored units of some rows, in that order; reads only those rows."""
         if not len(rows):
             return []
-        taken = self._table.take([int(self._row_ids[row]) for row in rows], ["unit"])
-        owners = [int(self._owners[row]) for row in rows]
+        owners = [int(self.owners[row]) for row in rows]
+        unknown = [owner for owner in dict.fromkeys(owners) if owner not in self._documents]
+        wanted = [int(self._order.row_ids[row]) for row in rows]
+        wanted += [int(self._order.first_row_ids[owner]) for owner in unknown]
+        taken = self._table.take(wanted, ["unit", "document"])
+        for owner, row in zip(unknown, taken[len(rows) :], strict=True):
+            self._documents[owner] = stored.read_document(row["document"])
         return [
-            (stored.read_unit(row["unit"]), self._document(owner))
-            for row, owner in zip(taken, owners, strict=True)
+            (stored.read_unit(row["unit"]), self._documents[owner])
+            for row, owner in zip(taken[: len(rows)], owners, strict=True)
         ]
 
     def documents_of(self) -> Mapping[str, Sequence[int]]:
         """Return document id -> the rows of its units, which are neighbours."""
-        return self._rowsof_documents
-
-    def _read_order(self) -> None:
-        """Read what every search needs: which row is which unit, and of which document."""
-        names = ["document_id", "source", "ordinal", "page", "document"]
-        batches = list(self._table.read(names))
-        ids, owners, sources, texts = _documents_in(batches)
-        ranked = sorted(range(len(ids)), key=lambda one: (sources[one], ids[one]))
-        places = np.empty(len(ids), np.int32)
-        places[ranked] = np.arange(len(ids), dtype=np.int32)
-        ordinals = _column(batches, "ordinal", np.int32)
-        owners = places[owners]
-        order = np.lexsort((ordinals, owners))
-        order = order[ordinals[order] >= 0]  # a document without units keeps a row that is not ranked
-        self._ids = [ids[one] for one in ranked]
-        self._document_texts = [texts[one] for one in ranked]
-        self._owners: NDArray[np.int32] = owners[order]
-        self._pages: NDArray[np.int32] = _column(batches, "page", np.int32)[order]
-        self._row_ids: NDArray[np.uint64] = _column(batches, "_rowid", np.uint64)[order]
-        self._by_row_id = np.argsort(self._row_ids)
-
-    def _read(self, names: Sequence[str]) -> Iterator[tuple[pa.RecordBatch, NDArray[np.intp]]]:
-        """Yield columns of the ranked rows, and which units the rows are."""
-        sorted_ids = self._row_ids[self._by_row_id]
-        for batch in self._table.read(names):
-            row_ids = batch["_rowid"].to_numpy()
-            at = np.searchsorted(sorted_ids, row_ids)
-            known = at < len(sorted_ids)
-            known[known] = sorted_ids[at[known]] == row_ids[known]
-            ranked = batch if known.all() else batch.filter(pa.array(known))
-            yield ranked, self._by_row_id[at[known]]
-
-    def _document(self, place: int) -> StoredDocument:
-        if place not in self._documents:
-            self._documents[place] = stored.read_document(self._document_texts[place])
-        return self._documents[place]
+        return self._order.rows_of_documents()
 
     @cached_property
-    def _rowsof_documents(self) -> Mapping[str, Sequence[int]]:
-        edges = np.searchsorted(self._owners, np.arange(len(self._ids) + 1)).tolist()
-        return {name: range(edges[i], edges[i + 1]) for i, name in enumerate(self._ids)}
+    def _columns(self) -> DocumentColumns:
+        order = self._order
+        return DocumentColumns(self._table, order.first_row_ids, order.ids, order.sources)
 
     @cached_property
     def _filterable(self) -> Filterable:
-        sections: list[tuple[str, ...]] = [()] * len(self)
-        for batch, places in self._read(["section"]):
-            for place, section in zip(places.tolist(), batch["section"].to_pylist(), strict=True):
-                sections[place] = tuple(section)
-        documents = [self._document(place) for place in range(len(self._ids))]
-        return Filterable(documents=documents, owners=self._owners, sections=sections, pages=self._pages)
+        order, columns = self._order, self._columns  # not self: it would keep this snapshot alive
 
-    @cached_property
-    def _bm25(self) -> SurroundedBm25:
-        hashes, counts, owners = [np.empty(0, np.uint64)], [np.empty(0, np.uint16)], [np.empty(0, np.int32)]
-        lengths = np.zeros(len(self), np.uint32)
-        headings = [""] * len(self)
-        for batch, places in self._read(["terms", "counts", "words", "section"]):
-            terms, sizes = stored.lists(batch["terms"])
-            hashes.append(terms)
-            counts.append(stored.lists(batch["counts"])[0])
-            owners.append(np.repeat(places.astype(np.int32), sizes))
-            lengths[places] = batch["words"].to_numpy()
-            for place, section in zip(places.tolist(), batch["section"].to_pylist(), strict=True):
-                headings[place] = heading_text(self._document(int(self._owners[place])).title, section)
-        return SurroundedBm25.of_postings(
-            np.concatenate(hashes),
-            np.concatenate(counts),
-            np.concatenate(owners),
-            lengths,
-            owners=self._owners,
-            headings=headings,
+        def sections() -> pa.ListArray:
+            cells = [(places, batch["section"]) for batch, places in order.read(["section"])]
+            if not cells:
+                return pa.array([], pa.list_(pa.string()))
+            at = np.argsort(np.concatenate([places for places, _ in cells]))
+            return pa.chunked_array([lists for _, lists in cells]).combine_chunks().take(pa.array(at))
+
+        return Filterable(
+            order.owners, order.pages, sections=sections, column=columns.column, fields=columns.fields
         )
 
-    def _field(self, name: str) -> MultiVectors:
+    @property
+    def _bm25(self) -> SurroundedBm25:
+        order = self._order
+        if self._words is None or self._words[0] is not order:
+            before, bm25 = self._words or (order, SurroundedBm25(language=self.language))
+            kept = kept_units(before, order) if self._words else np.full(len(order), -1, np.int32)
+            batches = self._term_rows(np.flatnonzero(kept < 0))
+            self._words = order, bm25.changed(kept, batches, owners=order.owners)
+        return self._words[1]
+
+    def _term_rows(self, rows: NDArray[np.intp]) -> Iterator[TermRows]:
+        """Yield the words of some units."""
+        if not len(rows):
+            return
+        order, names = self._order, ["terms", "counts", "words", "section"]
+        owners = order.owners[rows]
+        if len(rows) * _WORTH_READING_ALL < len(order):
+            titles = self._titles(np.unique(owners))
+            for first in range(0, len(rows), _AT_A_TIME):
+                batch = self._table.take_batch(order.row_ids[rows[first : first + _AT_A_TIME]], names)
+                yield _terms(*order.placed(batch), order.owners, titles)
+            return
+        wanted = np.zeros(len(order), np.bool_)
+        wanted[rows] = True
+        titles = dict(enumerate(str(title) for title in self._columns.column("title")))
+        for batch, places in order.read(names):
+            some = wanted[places]
+            yield _terms(batch.filter(pa.array(some)), places[some], order.owners, titles)
+
+    def _titles(self, owners: NDArray[np.int32]) -> dict[int, str]:
+        row_ids = self._order.first_row_ids[owners].tolist()
+        texts = [row["document"] for row in self._table.take(row_ids, ["document"])]
+        return {
+            owner: stored.read_document(text).title
+            for owner, text in zip(owners.tolist(), texts, strict=True)
+        }
+
+    def _field(self, name: str) -> MultiVectors | ScannedField:
         if name not in self._fields:
             known = ", ".join(self._fields) or "none"
             raise InputError(f"this library has no vector field {name!r}: its fields are {known}")
         with self._loading:
             if name not in self._loaded:
-                self._loaded[name] = self._read_field(self._fields[name])
+                field = self._fields[name]
+                fits = self._bytes(field) <= self._exact_bytes
+                self._loaded[name] = self._read_field(field) if fits else self._scanned(field)
             return self._loaded[name]
+
+    def _bytes(self, field: VectorField) -> int:
+        """Return how much memory a field takes as float32; 0 in format 1, which counts no items."""
+        if field.name not in self._order.items:
+            return 0
+        return int(self._order.items[field.name].sum(dtype=np.int64)) * field.tokens * field.width * 4
+
+    def _scanned(self, field: VectorField) -> ScannedField:
+        """Return the field by its scan files; rows that stand in none are read into memory."""
+        there = np.flatnonzero(self._order.items[field.name])
+        segments = self._segments[field.name].opened()
+        found = located(self._order.digests[there], segments)
+        pieces = [
+            Piece(segment, there[share.rows], share.units)
+            for segment, share in zip(segments, found.shares, strict=True)
+        ]
+        if len(found.nowhere):
+            rest = there[found.nowhere]
+            held = self._held(field, rest)
+            share = located(self._order.digests[rest], [held]).shares[0]
+            pieces.append(Piece(held, rest[share.rows], share.units))
+        return ScannedField(field, len(self), pieces)
+
+    def _held(self, field: VectorField, rows: NDArray[np.intp]) -> Segment:
+        """Return a segment in memory of the vectors of some rows."""
+        row_ids, name = self._order.row_ids[rows], stored.column(field.name)
+        keys, sizes, values = [], [], []
+        for first in range(0, len(rows), _AT_A_TIME):
+            batch = self._table.take_batch(row_ids[first : first + _AT_A_TIME], ["digest", name])
+            items, counts = stored.vectors(batch[name], field)
+            keys.append(batch["digest"].to_numpy())
+            sizes.append(counts)
+            values.append(items)
+        offsets = np.cumsum(np.concatenate([[0], *sizes]))
+        return Segment.of(np.concatenate(keys), offsets, np.concatenate(values))
 
     def _read_field(self, field: VectorField) -> MultiVectors:
         sizes = np.zeros(len(self), np.int64)
         pieces = []
-        for batch, places in self._read([stored.column(field.name)]):
+        for batch, places in self._order.read([stored.column(field.name)]):
             items, counts = stored.vectors(batch[stored.column(field.name)], field)
             sizes[places] = counts
             pieces.append((items, counts, places))
@@ -211,25 +285,23 @@ class TableSnapshot:
         return MultiVectors(vectors, offsets)
 
 
-def _documents_in(
-    batches: Sequence[pa.RecordBatch],
-) -> tuple[list[str], NDArray[np.int32], list[str], list[str]]:
-    """Return the distinct document ids, which of them each row belongs to, their sources and their JSON."""
-    names = pa.chunked_array([batch["document_id"] for batch in batches], pa.string()).combine_chunks()
-    coded = names.dictionary_encode()
-    owners = coded.indices.to_numpy(zero_copy_only=False).astype(np.int32)
-    sources, texts = [""] * len(coded.dictionary), [""] * len(coded.dictionary)
-    start = 0
-    for batch in batches:
-        for row in np.flatnonzero(batch["document"].is_valid().to_numpy(zero_copy_only=False)).tolist():
-            sources[owners[start + row]] = batch["source"][row].as_py()
-            texts[owners[start + row]] = batch["document"][row].as_py()
-        start += len(batch)
-    return coded.dictionary.to_pylist(), owners, sources, texts
-
-
-def _column(batches: Sequence[pa.RecordBatch], name: str, dtype: type[Any]) -> NDArray[Any]:
-    return np.concatenate([np.empty(0, dtype), *(batch[name].to_numpy() for batch in batches)])
+def _terms(
+    batch: pa.RecordBatch, places: NDArray[np.intp], owners: NDArray[np.int32], titles: Mapping[int, str]
+) -> TermRows:
+    """Return the words of the units that a batch of rows holds."""
+    hashes, sizes = stored.lists(batch["terms"])
+    headings = [
+        heading_text(titles[owner], section)
+        for owner, section in zip(owners[places].tolist(), batch["section"].to_pylist(), strict=True)
+    ]
+    return TermRows(
+        places.astype(np.int32),
+        sizes,
+        hashes,
+        stored.lists(batch["counts"])[0],
+        batch["words"].to_numpy(),
+        np.array(headings, np.object_),
+    )
 
 
 def _copy(items: NDArray[np.float16], vectors: Vectors, to: NDArray[np.int64]) -> None:

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from plait.index.lexical import Bm25, term_counts
+from plait.errors import InputError
+from plait.index.bm25 import Bm25, query_terms
+from plait.index.languages import language_named
+from plait.index.text_segments import Placed, Rows, TermRows, compacted, segments_of
 from plait.schema import Unit
 
 # Chosen on nine permissive manuals; each left out in turn, fits of the three differ by 0.1 at most.
 _OWN, _NEIGHBOURS, _HEADINGS = 0.25, 0.4, 0.35
 _BLOCK_UNITS = 32  # 4 to 32 and whole pages do equally well; so many keep a long book from being one page
 
-Hashes = NDArray[np.uint64]
-Counts = NDArray[np.uint16]
-Rows = NDArray[np.int32]
-
 
 class SurroundedBm25:
-    """A weighted mean of three BM25 scores of N units.
+    """A weighted mean of three BM25 scores of N units, which stay as they are: changes give a new one.
 
     A section rarely repeats the words of the page it stands on, and a heading says more than a sentence:
 
@@ -29,76 +28,101 @@ class SurroundedBm25:
     where a block is up to 32 neighbouring units of one document. Each has its own statistics. A unit that
     shares no word with the query scores 0, whatever stands around it.
 
+    Memory: 3 bytes for each distinct word of each unit, 12 for each distinct word of each segment, and
+    about 25 a unit: some 390 a unit of 67 distinct words. Safe to use from several threads.
+
     Args:
-        own: BM25 of the units.
-        neighbours: BM25 of the blocks.
-        headings: BM25 of the units' titles and headings.
-        blocks: (N,) the block of each unit.
+        placed: segments of the units, and which unit each of theirs is; every unit in one.
+        language: whose stems the terms are.
     """
 
-    def __init__(self, own: Bm25, neighbours: Bm25, headings: Bm25, blocks: Rows) -> None:
-        self._own = own
-        self._neighbours = neighbours
-        self._headings = headings
-        self._blocks = blocks
+    def __init__(self, placed: Sequence[Placed] = (), *, language: str = "english") -> None:
+        self._language = language_named(language)
+        self._placed = tuple(placed)
+        self._size = sum(len(rows) for _, rows in placed)
+        segments = [segment for segment, _ in placed]
+        self._own = Bm25([one.own for one in segments])
+        self._neighbours = Bm25([one.blocks for one in segments])
+        self._headings = Bm25([one.headings for one in segments], [one.copies for one in segments])
 
     @classmethod
-    def of_postings(
-        cls,
-        hashes: Hashes,
-        counts: Counts,
-        units: Rows,
-        lengths: NDArray[np.uint32],
-        *,
-        owners: Rows,
-        headings: Sequence[str],
-    ) -> SurroundedBm25:
-        """Return the scores' source for units given by their terms.
+    def of(cls, units: Sequence[Unit], *, language: str = "english") -> SurroundedBm25:
+        """Return the scores' source for units, those of one document one after the other."""
+        documents: dict[str, int] = {}
+        owners = [documents.setdefault(unit.document_id, len(documents)) for unit in units]
+        batch = TermRows.of(units, np.arange(len(units), dtype=np.int32), language=language)
+        kept = np.full(len(units), -1, np.int32)
+        return cls(language=language).changed(kept, [batch], owners=np.array(owners, np.int32))
+
+    def __len__(self) -> int:
+        return self._size
+
+    def changed(self, kept: Rows, batches: Iterable[TermRows], *, owners: Rows) -> SurroundedBm25:
+        """Return the scores' source after some documents came or went; its scores are those of one made anew.
+
+        The units may stand in another order than before. Takes time for what came, for what is joined
+        with it, and for the segments that units went from.
 
         Args:
-            hashes, counts, units, lengths: as of `Bm25`.
-            owners: (N,) the document of each unit, from 0; units of one document are neighbours, in order.
-            headings: title and headings of each unit.
+            kept: (N,) for each unit now, which it was before; -1 for a new one. A document is kept whole.
+            batches: the terms of the new units, in any order.
+            owners: (N,) the document of each unit now; units of one document are neighbours, in order.
+
+        Raises:
+            InputError: the batches are not the new units, or a document was kept in part.
         """
         blocks = blocks_of(owners)
-        return cls(
-            Bm25(hashes, counts, units, lengths),
-            _of_blocks(hashes, counts, units, lengths, blocks),
-            Bm25.of([term_counts(heading) for heading in headings]),
-            blocks,
-        )
+        stayed = self._stayed(kept)
+        new = np.flatnonzero(kept < 0).astype(np.int32)
+        each_once = sum(len(rows) for _, rows in stayed) + len(new) == len(kept)
+        if not each_once or not all(_whole(segment.block_of, blocks, rows) for segment, rows in stayed):
+            raise InputError(
+                "a unit was kept twice, or a document in part: keep each unit once and a document whole, "
+                "or give the terms of all its units as new"
+            )
+        came = segments_of(batches, new, blocks, language=self._language)
+        return SurroundedBm25(compacted([*stayed, *compacted(came)]), language=self._language)
 
-    @classmethod
-    def of(cls, units: Sequence[Unit]) -> SurroundedBm25:
-        """Return the scores' source for units, those of one document one after the other."""
-        every = [term_counts(unit.text) for unit in units]
-        sizes = [len(hashes) for hashes, _, _ in every]
-        documents: dict[str, int] = {}
-        return cls.of_postings(
-            np.concatenate([np.empty(0, np.uint64), *(hashes for hashes, _, _ in every)]),
-            np.concatenate([np.empty(0, np.uint16), *(counts for _, counts, _ in every)]),
-            np.repeat(np.arange(len(every), dtype=np.int32), sizes),
-            np.array([length for _, _, length in every], np.uint32),
-            owners=np.array([documents.setdefault(u.document_id, len(documents)) for u in units], np.int32),
-            headings=[heading_text(unit.title, unit.section) for unit in units],
-        )
-
-    def scores(self, texts: Sequence[str], weights: Sequence[float] | None = None) -> NDArray[np.float32]:
+    def scores(
+        self,
+        texts: Sequence[str],
+        weights: Sequence[float] | None = None,
+        mask: NDArray[np.bool_] | None = None,
+    ) -> NDArray[np.float32]:
         """Return (N,) scores, the weighted sum over the texts; 0 where the unit itself shares no word.
 
         Args:
             weights: one number a text; None means 1 each.
+            mask: (N,) units to score, the others are NaN; None means all. Statistics are those of all.
         """
-        own = self._own.scores(texts, weights)
-        around = self._neighbours.scores(texts, weights)[self._blocks]
-        headings = self._headings.scores(texts, weights)
-        mean = _OWN * own + _NEIGHBOURS * around + _HEADINGS * headings
-        return np.where(own > 0, mean, 0).astype(np.float32)
+        terms = query_terms(texts, weights, language=self._language)
+        asked = [bm25.asked(terms) for bm25 in (self._own, self._neighbours, self._headings)]
+        scores = np.zeros(self._size, np.float32)
+        for place, (segment, rows) in enumerate(self._placed):
+            own = self._own.segment_scores(place, asked[0], None if mask is None else mask[rows])
+            found = _found(own)
+            block_of, heading_of = segment.block_of[found], segment.heading_of[found]
+            wanted = None if mask is None else _among(block_of, len(segment.blocks.lengths))
+            around = self._neighbours.segment_scores(place, asked[1], wanted)[block_of]
+            headings = self._headings.segment_scores(place, asked[2])[heading_of]
+            mean = _OWN * own[found] + _NEIGHBOURS * around + _HEADINGS * headings
+            scores[rows[found]] = np.where(own[found] > 0, mean, 0)
+        if mask is not None:
+            scores[~mask] = np.nan
+        return scores
 
-
-def heading_text(title: str, section: Sequence[str]) -> str:
-    """Return a unit's title and headings, outermost first, each once."""
-    return " > ".join(dict.fromkeys(part for part in (title, *section) if part))
+    def _stayed(self, kept: Rows) -> list[Placed]:
+        """Return what is left of the segments, and which unit each of theirs is now."""
+        now = np.full(self._size, -1, np.int32)
+        places = np.flatnonzero(kept >= 0)
+        now[kept[places]] = places
+        stayed = []
+        for segment, rows in self._placed:
+            stays = now[rows] >= 0
+            if stays.any():
+                left = segment if stays.all() else segment.only(stays)
+                stayed.append((left, now[rows][stays]))
+        return stayed
 
 
 def blocks_of(owners: Rows) -> Rows:
@@ -114,16 +138,26 @@ def blocks_of(owners: Rows) -> Rows:
     return (np.cumsum(places % _BLOCK_UNITS == 0) - 1).astype(np.int32)
 
 
-def _of_blocks(
-    hashes: Hashes, counts: Counts, units: Rows, lengths: NDArray[np.uint32], blocks: Rows
-) -> Bm25:
-    """Return BM25 over blocks: a term occurs in one as often as in its units together."""
-    size = int(blocks[-1]) + 1 if len(blocks) else 0
-    of_postings = blocks[units]
-    order = np.lexsort((of_postings, hashes))
-    hashes, of_postings = hashes[order], of_postings[order]
-    begins = np.flatnonzero((np.diff(hashes, prepend=0) != 0) | (np.diff(of_postings, prepend=-1) != 0))
-    summed = np.add.reduceat(counts[order].astype(np.int64), begins) if len(begins) else counts[:0]
-    of_blocks = np.bincount(blocks, weights=lengths, minlength=size).astype(np.uint32)
-    most = np.iinfo(np.uint16).max
-    return Bm25(hashes[begins], np.minimum(summed, most).astype(np.uint16), of_postings[begins], of_blocks)
+def _found(own: NDArray[np.float32]) -> NDArray[np.intp] | slice:
+    """Return the places of at least all units that score; all of them where most do, which costs less."""
+    found = np.flatnonzero(own > 0)
+    return found if 2 * len(found) < len(own) else slice(None)
+
+
+def _whole(block_of: NDArray[np.uint16], blocks: Rows, rows: Rows) -> bool:
+    """Return whether the units of a segment stand in the same blocks together as before.
+
+    Args:
+        block_of: (U,) the block of each of its units before.
+        blocks: (N,) the block of every unit now.
+        rows: (U,) which of them the units of the segment are.
+    """
+    now = blocks[rows]
+    same_edges = np.array_equal(np.diff(now) != 0, np.diff(block_of) != 0)
+    return same_edges and np.array_equal(np.bincount(blocks)[now], np.bincount(block_of)[block_of])
+
+
+def _among(numbers: NDArray[np.uint16], size: int) -> NDArray[np.bool_]:
+    among = np.zeros(size, np.bool_)
+    among[numbers] = True
+    return among

@@ -27,7 +27,7 @@ from plait.schema import Picture
 from plait.scoring.vectors import VectorField
 
 NAME = ".plait"
-FORMAT = 1
+FORMAT = 2  # 1 had a store whose rows had no digest
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,11 @@ from plait.encode.base import Encoder
 from plait.errors import InputError, LibraryError, LibraryFormatError
 from plait.index.backends.lancedb import LanceIndex
 from plait.index.base import StoredDocument
-from plait.library.folder import LibraryFolder, Manifest
+from plait.library.folder import FORMAT, LibraryFolder, Manifest
 from plait.library.gather import gather, source_of
 from plait.library.ingest import Ingest, Read
 from plait.library.reports import AddReport, LibraryStatus, ProgressCallback
-from plait.schema import Document, Hit, Picture, Query, Unit
+from plait.schema import Document, Hit, Hits, Picture, Query, Unit
 from plait.search.fusion import Method
 from plait.search.searcher import Searcher
 from plait.settings import Settings, load_settings
@@ -127,23 +127,34 @@ class Library:
         return ingest.tally.report()
 
     def search(
-        self, query: Query, *, k: int = 10, method: Method | None = None, lanes: Sequence[str] | None = None
-    ) -> list[Hit]:
+        self,
+        query: Query,
+        *,
+        k: int = 10,
+        method: Method | None = None,
+        lanes: Sequence[str] | None = None,
+        recall: float | None = None,
+    ) -> Hits:
         """Return the best `k` units for a query, best first, with absolute picture paths.
 
         Args:
             method: "gated", "zsum" or "rrf"; None takes the encoder's best.
             lanes: only these lanes speak ("bm25", "text", "figure_words", "image", "image_tokens", "ret");
                 None means all.
+            recall: the share of the exact best hits that the answer must hold, in expectation, once the
+                library is too large to compare a query with every unit exactly; None takes
+                `settings.recall`. What was done for it is the hits' `plan`.
 
         Raises:
             QueryError: an image that cannot be opened.
-            InputError: k below 1, an unknown method or lane.
+            InputError: k below 1, recall outside (0, 1], an unknown method or lane.
         """
         if k < 1:
             raise InputError(f"k must be at least 1, got {k}")
-        hits = self.searcher().search(query, k=k, method=method or "gated", lanes=lanes)
-        return [self._absolute(hit) for hit in hits]
+        if recall is None:
+            recall = self._settings.recall
+        hits = self.searcher().search(query, k=k, method=method or "gated", lanes=lanes, recall=recall)
+        return Hits((self._absolute(hit) for hit in hits), hits.plan)
 
     def answer(self, query: Query, *, k: int = 6) -> Answer:
         """Answer a question from the best `k` units, every sentence with its source.
@@ -163,6 +174,7 @@ class Library:
         if self._manifest is None:
             return 0
         with self._folder.writing():
+            self._upgrade()
             index = self._open_index()
             wanted = [d.id for d in index.documents() if any(self._means(t, d) for t in targets)]
             count = index.remove(wanted) if wanted else 0
@@ -257,6 +269,7 @@ class Library:
     def _ingest(self, progress: ProgressCallback | None) -> Ingest:
         if self._manifest is None:
             self._start()
+        self._upgrade()
         return Ingest(
             folder=self._folder,
             index=self._open_index(),
@@ -275,12 +288,22 @@ class Library:
         self._folder.write_manifest(manifest)
         self._manifest = manifest
 
+    def _upgrade(self) -> None:
+        """Mark a library of an older format as of this one, before the first write makes it so."""
+        if self._manifest is not None and self._manifest.format < FORMAT:
+            self._manifest = replace(self._manifest, format=FORMAT)
+            self._folder.write_manifest(self._manifest)
+
     def _open_index(self) -> LanceIndex:
         if self._manifest is None:
             self._manifest = self._folder.read_manifest()
         if self._index is None:
             try:
-                self._index = LanceIndex(self._folder.store, self._manifest.fields)
+                self._index = LanceIndex(
+                    self._folder.store,
+                    self._manifest.fields,
+                    exact_bytes=self._settings.exact_mb << 20,
+                )
             except OSError as error:
                 raise LibraryError(f"cannot open the library {self.folder}: {error}") from error
         return self._index

@@ -33,10 +33,11 @@ def explained(
     """
     passages = _best(vectors, fields, snapshot, "passage", rows)
     figures = _best(vectors, fields, snapshot, "figure", rows)
-    asked = {word for text in query.texts for word in words(text)}
+    language = snapshot.language
+    asked = {word for text in query.texts for word in words(text, language=language)}
     hits = []
     for place, (unit, document) in enumerate(snapshot.units(rows)):
-        passage = _passage(unit, passages[place], asked)
+        passage = _passage(unit, passages[place], asked, language)
         figure = _figure(unit, figures[place])
         hit = _hit(unit, document, passage, figure, by_figure=not query.texts)
         hits.append(replace(hit, rank=first_rank + place, score=scores[place], lanes=lanes[place]))
@@ -58,12 +59,16 @@ def _best(
     return snapshot.best_items(name, vectors.fields[name], vectors.weights[name], rows)
 
 
-def _passage(unit: Unit, best: int | None, asked: set[str]) -> Passage | None:
+def _passage(unit: Unit, best: int | None, asked: set[str], language: str) -> Passage | None:
     if best is not None and best < len(unit.passages):
         return unit.passages[best]
     if not asked:
         return next(iter(unit.passages), None)
-    return max(unit.passages, key=lambda one: len(asked.intersection(words(one.text))), default=None)
+
+    def shared(passage: Passage) -> int:
+        return len(asked.intersection(words(passage.text, language=language)))
+
+    return max(unit.passages, key=shared, default=None)
 
 
 def _figure(unit: Unit, best: int | None) -> Segment | None:

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from plait.encode.base import Encoder
 from plait.errors import InputError, QueryError
 from plait.index.base import Scores, Snapshot
-from plait.schema import Hit, Query
+from plait.schema import Hits, Query
 from plait.scoring.vectors import QueryVectors, VectorField
+from plait.search.candidates import ranked
 from plait.search.explain import explained
 from plait.search.fusion import Method, fuse
 
@@ -45,7 +46,8 @@ class Searcher:
         lanes: Sequence[str] | None = None,
         per_document: int | None = None,
         offset: int = 0,
-    ) -> list[Hit]:
+        recall: float = 0.99,
+    ) -> Hits:
         """Return up to k hits, best first; equal scores in the library's order.
 
         Units that no lane says anything of are left out: those that a filter excludes, and those that
@@ -57,19 +59,34 @@ class Searcher:
             lanes: names of the lanes to use; None means all that the query asks.
             per_document: at most so many hits of one document; None means any number.
             offset: hits to pass over, for a next page.
+            recall: the share of the exact best hits that the answer must hold, in expectation, where a
+                field is too large to compare with every unit exactly; 1 compares with every unit.
 
         Raises:
-            InputError: k, offset or per_document out of range, or an unknown method.
+            InputError: k, offset, per_document or recall out of range, or an unknown method.
             QueryError: an unknown lane, lanes that this query does not ask, or an unusable image.
         """
         _check(k, per_document, offset)
         wanted = self._wanted(query, lanes)
         vectors = self._encode(query, wanted)
-        scores = self._scores(query, vectors, wanted)
-        fused = fuse(scores, method=method, parameters=self.encoder.mixture)
-        fused[~_evident(scores)] = np.nan
-        rows = self._best(fused, offset + k, per_document)[offset:]
-        return explained(
+        scores, rough = self._rough_scores(query, vectors, wanted)
+
+        def fused_of(lanes: dict[str, Scores]) -> Scores:
+            fused = fuse(lanes, method=method, parameters=self.encoder.mixture)
+            fused[~_evident(lanes)] = np.nan
+            return fused
+
+        def exact(lane: str, rows: NDArray[np.intp]) -> Scores:
+            return self.snapshot.exact_scores(lane, vectors.fields[lane], vectors.weights[lane], rows)
+
+        depth = offset + k
+        while True:
+            fused, plan = ranked(scores, rough, exact, fused_of, k=depth, recall=recall)
+            rows = self._best(fused, offset + k, per_document)[offset:]
+            if len(rows) == k or per_document is None or plan.rescored == plan.units:
+                break
+            depth *= 4  # one document filled the best places: look at more units
+        hits = explained(
             query,
             vectors,
             self.encoder.fields,
@@ -79,15 +96,21 @@ class Searcher:
             lanes=[_raw(scores, row) for row in rows],
             first_rank=offset + 1,
         )
+        return Hits(hits, plan)
 
     def scores(self, query: Query, lanes: Sequence[str] | None = None) -> dict[str, Scores]:
-        """Return what each lane says of every unit: lane -> (N,) raw scores, NaN where it has nothing.
+        """Return what each lane says of every unit: lane -> (N,) exact scores, NaN where it has nothing.
 
         Raises:
             QueryError: as in `search`.
         """
         wanted = self._wanted(query, lanes)
-        return self._scores(query, self._encode(query, wanted), wanted)
+        vectors = self._encode(query, wanted)
+        scores, rough = self._rough_scores(query, vectors, wanted)
+        for lane in rough:
+            mask = self.snapshot.mask(query.filters)
+            scores[lane] = self.snapshot.field_scores(lane, vectors.fields[lane], vectors.weights[lane], mask)
+        return scores
 
     def _wanted(self, query: Query, lanes: Sequence[str] | None) -> tuple[str, ...]:
         """Return the lanes to ask, in a fixed order."""
@@ -117,9 +140,13 @@ class Searcher:
         fields = {name: vectors for name, vectors in every.fields.items() if name in wanted}
         return QueryVectors(fields, {name: every.weights[name] for name in fields})
 
-    def _scores(self, query: Query, vectors: QueryVectors, wanted: Sequence[str]) -> dict[str, Scores]:
+    def _rough_scores(
+        self, query: Query, vectors: QueryVectors, wanted: Sequence[str]
+    ) -> tuple[dict[str, Scores], list[str]]:
+        """Return lane -> (N,) scores, and which of the lanes are approximations."""
         mask = self.snapshot.mask(query.filters)
         scores: dict[str, Scores] = {}
+        rough = []
         for lane in wanted:
             if lane == BM25:
                 total = sum(query.text_weights)
@@ -127,8 +154,9 @@ class Searcher:
                 scores[lane] = self.snapshot.bm25(query.texts, weights, mask)
             elif lane in vectors.fields:
                 asked, weights_of = vectors.fields[lane], vectors.weights[lane]
-                scores[lane] = self.snapshot.field_scores(lane, asked, weights_of, mask)
-        return scores
+                scores[lane], is_exact = self.snapshot.rough_scores(lane, asked, weights_of, mask)
+                rough += [] if is_exact else [lane]
+        return scores, rough
 
     def _best(self, fused: Scores, count: int, per_document: int | None) -> list[int]:
         """Return the rows of the best `count`, in order."""

@@ -1,7 +1,9 @@
-"""The durable store: one LanceDB table, a row a unit, ranked by our own exact scan.
+"""The durable store: one LanceDB table, a row a unit, ranked by our own scan.
 
 LanceDB keeps the vectors and commits atomically; it does not rank. Its approximate search over
-multi-vectors loses half of the exact top ten, while a scan of 10,000 units takes milliseconds.
+multi-vectors loses half of the exact top ten, while a scan of 10,000 units takes milliseconds. Beside the
+table lie scan files: small codes of vector fields too large to hold in memory, derived from the table and
+made anew where they are missing (`index.scan`).
 
 What has been returned from `add` or `remove` survives the end of this process in any form. Whether it
 survives a power failure is up to the file system: LanceDB does not ask for a flush to disk.
@@ -10,27 +12,36 @@ survives a power failure is up to the file system: LanceDB does not ask for a fl
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 import lancedb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from filelock import FileLock, Timeout
+from numpy.typing import NDArray
 
 from plait.errors import LibraryError, LibraryFormatError, LibraryLockedError
 from plait.index import rows
 from plait.index.base import Entry, StoredDocument
-from plait.index.snapshot import TableSnapshot
+from plait.index.languages import language_named
+from plait.index.scan.segments import Segments
+from plait.index.snapshot import EXACT_BYTES, TableSnapshot
 from plait.scoring.vectors import VectorField
 
 _TABLE = "units"
+_SCAN = "scan"
 _KEEP_SECONDS = 60  # a search asks for a new snapshot, so no reader uses an older version for long
 _TIDY_AT = 256  # pieces; each commit adds one and rewrites the list of all
+_SMALL_BYTES = 32 << 20  # a table of so many bytes is merged in a moment, whatever is in it
+_LOOSE = 0.25  # share of rows, deleted or outside of the largest piece, that is worth a rewrite of all
+_UNSCANNED = 4096  # rows in no scan file; each search holds them in memory
 
 
 class LanceIndex:
@@ -40,47 +51,65 @@ class LanceIndex:
         folder: where the table lies; made if missing.
         fields: the vector fields of the library's encoder.
         wait_seconds: how long a change waits for a change in another process.
+        language: whose stems the words of units and queries are reduced to; see `languages`.
+        exact_bytes: fields that take more as float32 are scanned by small codes, then exactly.
 
     Raises:
+        InputError: no stemmer is known for the language.
         LibraryFormatError: the table there holds other columns.
         LibraryError: the table cannot be opened or made.
     """
 
     def __init__(
-        self, folder: str | Path, fields: Sequence[VectorField], *, wait_seconds: float = 60
+        self,
+        folder: str | Path,
+        fields: Sequence[VectorField],
+        *,
+        wait_seconds: float = 60,
+        language: str = "english",
+        exact_bytes: int = EXACT_BYTES,
     ) -> None:
         self._fields = tuple(fields)
         self._folder = Path(folder)
         self._wait_seconds = wait_seconds
+        self._language = language_named(language)
+        self._exact_bytes = exact_bytes
+        self._unscanned = 0
         with _explained(f"cannot open the index in {self._folder}"):
             self._folder.mkdir(parents=True, exist_ok=True)
             self._database = lancedb.connect(self._folder)
             self._table = self._open_or_create()
         self._check_columns(self._table.schema)
+        self._segments = {
+            field.name: Segments(self._folder / _SCAN / field.name, field) for field in self._fields
+        }
         self._latest: TableSnapshot | None = None
         self._snapshotting = Lock()
 
     def add(self, entries: Sequence[Entry]) -> None:
         """Store documents in one commit; one with an id already stored replaces all of its units.
 
-        Of two entries with one id, the later counts.
-
         Raises:
+            InputError: a document comes twice; nothing is stored.
             ShapeError: vectors that do not fit; nothing is stored.
             LibraryLockedError: another process kept changing the table.
         """
-        entries = list({entry.document.id: entry for entry in entries}.values())
+        rows.check(entries, self._fields)
         if not entries:
             return
-        table = rows.to_table(entries, self._fields)
-        ids = _among("document_id", pc.unique(table["document_id"]).to_pylist())
+        ids = _among("document_id", [entry.document.id for entry in entries])
         with self._changing():
-            if self._table.count_rows(ids):
+            versions = self._versions(ids)
+            table = rows.to_table([_next(entry, versions) for entry in entries], self._fields, self._language)
+            if versions:
                 self._replace(table, ids)
             else:
                 self._table.add(table)  # an append costs the same however large the table is
+            self._unscanned += len(table)
             if self._table.stats()["fragment_stats"]["num_fragments"] >= _TIDY_AT:
-                self._tidy(keep_seconds=_KEEP_SECONDS)
+                self._merge(keep_seconds=_KEEP_SECONDS)
+            if self._unscanned >= _UNSCANNED:
+                self._scan_files(purge=False)
 
     def remove(self, document_ids: Sequence[str]) -> int:
         """Remove documents in one commit; return how many were there.
@@ -115,20 +144,35 @@ class LanceIndex:
             table = self._database.open_table(_TABLE)
             if self._latest is None or self._latest.version != table.version:
                 table.checkout(table.version)
-                self._latest = TableSnapshot(_LanceRows(table, self._folder), self._fields, table.version)
+                self._latest = TableSnapshot(
+                    _LanceRows(table, self._folder),
+                    self._fields,
+                    table.version,
+                    segments=self._segments,
+                    language=self._language,
+                    exact_bytes=self._exact_bytes,
+                    earlier=self._latest,
+                )
             return self._latest
 
     def optimize(self, *, keep_seconds: float = _KEEP_SECONDS) -> None:
         """Merge small pieces and drop old versions; does nothing while another process is writing.
 
+        Large tables are rewritten only when a quarter of their rows is new or deleted, so that what a
+        change costs does not grow with the library.
+
         Args:
-            keep_seconds: versions younger than this stay, for readers that still use them.
+            keep_seconds: versions younger than this stay, for readers that still use them. 0 rewrites
+                everything: of what was removed, no byte is left.
         """
         with _explained(f"cannot optimize the index in {self._folder}"):
             try:
                 with self._lock().acquire(timeout=0):
                     self._table.checkout_latest()
-                    self._tidy(keep_seconds=keep_seconds)
+                    self._upgrade()
+                    if keep_seconds == 0 or self._is_loose():
+                        self._merge(keep_seconds=keep_seconds)
+                    self._scan_files(purge=keep_seconds == 0)
             except Timeout:
                 return
 
@@ -150,12 +194,9 @@ class LanceIndex:
             return self._database.create_table(_TABLE, schema=rows.schema(self._fields), exist_ok=True)
 
     def _check_columns(self, seen: pa.Schema) -> None:
-        expected = rows.schema(self._fields)
-        differing = [
-            f"{name} ({_type(seen, name)}, expected {_type(expected, name)})"
-            for name in dict.fromkeys([*expected.names, *seen.names])
-            if _type(seen, name) != _type(expected, name)
-        ]
+        if not _differing(seen, rows.schema_of_format_1(self._fields)):
+            return
+        differing = _differing(seen, rows.schema(self._fields))
         if differing:
             raise LibraryFormatError(
                 f"the index in {self._folder} has other columns than this model needs: "
@@ -163,14 +204,73 @@ class LanceIndex:
                 "or remove it and add the documents again"
             )
 
+    def _upgrade(self) -> None:
+        """Rewrite a table of format 1, in one commit, with the columns that format 2 adds."""
+        if "digest" in self._table.schema.names:
+            return
+        whole = self._table.search().to_batches(batch_size=1024)
+        batches = (rows.upgraded(batch, self._fields) for batch in whole)
+        schema = rows.schema(self._fields)
+        upgraded = pa.RecordBatchReader.from_batches(schema, batches)
+        self._table = self._database.create_table(_TABLE, data=upgraded, schema=schema, mode="overwrite")
+
+    def _versions(self, ids: str) -> dict[str, int]:
+        """Return the version of each document that is stored already."""
+        wanted = self._table.search().where(f"document IS NOT NULL AND {ids}").select(["document"])
+        stored = [rows.read_document(text) for text in wanted.to_arrow()["document"].to_pylist()]
+        return {document.id: document.version for document in stored}
+
     def _replace(self, table: pa.Table, ids: str) -> None:
         merge = self._table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
         merge.when_not_matched_by_source_delete(ids).execute(table)
 
-    def _tidy(self, *, keep_seconds: float) -> None:
+    def _is_loose(self) -> bool:
+        stats = self._table.stats()
+        pieces = stats["fragment_stats"]
+        written = pieces["num_fragments"] * pieces["lengths"]["mean"]
+        deleted, outside = written - stats["num_rows"], written - pieces["lengths"]["max"]
+        return stats["total_bytes"] <= _SMALL_BYTES or bool(deleted + outside > _LOOSE * written)
+
+    def _merge(self, *, keep_seconds: float) -> None:
         with warnings.catch_warnings():  # LanceDB warns about a short time; the caller chose it
             warnings.simplefilter("ignore")
-            self._table.optimize(cleanup_older_than=timedelta(seconds=keep_seconds))
+            # Unverified files are those of a writer that was killed: under the lock, no other is at work.
+            self._table.optimize(cleanup_older_than=timedelta(seconds=keep_seconds), delete_unverified=True)
+        table = self._folder / f"{_TABLE}.lance"
+        for unfinished in (*table.glob("*/.tmp*"), *table.glob("_versions/*#*")):  # which LanceDB leaves
+            unfinished.unlink(missing_ok=True)
+
+    def _scan_files(self, *, purge: bool) -> None:
+        """Bring the scan files of large fields in step with the table; those of small fields go."""
+        for field in self._fields:
+            segments = self._segments[field.name]
+            keys, row_ids, items = self._scannable(field)
+            if int(items.sum()) * field.tokens * field.width * 4 <= self._exact_bytes:
+                keys = row_ids = np.empty(0, np.uint64)
+            segments.tidy(keys, purge=purge)  # first, as it drops damaged files
+            missing = np.isin(keys, segments.missing(keys))
+            if missing.any():
+                segments.write(self._pieces(field, row_ids[missing]))
+        self._unscanned = 0
+
+    def _scannable(
+        self, field: VectorField
+    ) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.int64]]:
+        """Return digest, row id and number of items of each row that has some."""
+        wanted = ["digest", rows.items_column(field.name)]
+        read = self._table.search().select(wanted).with_row_id(True).to_arrow()
+        items = read[wanted[1]].to_numpy().astype(np.int64)
+        return read["digest"].to_numpy()[items > 0], read["_rowid"].to_numpy()[items > 0], items[items > 0]
+
+    def _pieces(
+        self, field: VectorField, row_ids: NDArray[np.uint64]
+    ) -> Iterator[tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.float16]]]:
+        """Yield digests, numbers of items, and vectors of some rows, a thousand at a time."""
+        source, name = _LanceRows(self._table, self._folder), rows.column(field.name)
+        for first in range(0, len(row_ids), 1024):
+            batch = source.take_batch(row_ids[first : first + 1024], ["digest", name])
+            vectors, sizes = rows.vectors(batch[name], field)
+            yield batch["digest"].to_numpy(), sizes, vectors
 
     def _lock(self) -> FileLock:
         return FileLock(self._folder / f"{_TABLE}.lock")
@@ -184,6 +284,7 @@ class LanceIndex:
                 self._lock().acquire(self._wait_seconds),
             ):
                 self._table.checkout_latest()
+                self._upgrade()
                 yield
         except Timeout as error:
             raise LibraryLockedError(
@@ -199,6 +300,11 @@ class _LanceRows:
         self._table = table
         self._folder = folder
 
+    @property
+    def columns(self) -> Sequence[str]:
+        """Names of the columns there are."""
+        return list(self._table.schema.names)
+
     def read(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Yield some columns of all rows, with "_rowid", a few thousand rows at a time."""
         with _explained(f"cannot read the index in {self._folder}"):
@@ -213,10 +319,31 @@ class _LanceRows:
             found = {row["_rowid"]: row for row in taken.to_arrow().to_pylist()}
         return [found[row_id] for row_id in row_ids]
 
+    def take_batch(self, row_ids: NDArray[np.uint64], columns: Sequence[str]) -> pa.RecordBatch:
+        """Return some columns of some rows, with "_rowid", in any order."""
+        with _explained(f"cannot read the index in {self._folder}"):
+            taken = self._table.take_row_ids(row_ids.tolist()).select([*columns, "_rowid"]).to_arrow()
+        return pa.RecordBatch.from_arrays(
+            [column.combine_chunks() for column in taken.columns], schema=taken.schema
+        )
+
+
+def _next(entry: Entry, versions: Mapping[str, int]) -> Entry:
+    """Return the entry with its document's next version."""
+    return replace(entry, document=replace(entry.document, version=versions.get(entry.document.id, 0) + 1))
+
 
 def _among(name: str, values: Sequence[str]) -> str:
     quoted = ("'" + value.encode("utf-8", "replace").decode().replace("'", "''") + "'" for value in values)
     return f"{name} IN ({', '.join(quoted)})"
+
+
+def _differing(seen: pa.Schema, expected: pa.Schema) -> list[str]:
+    return [
+        f"{name} ({_type(seen, name)}, expected {_type(expected, name)})"
+        for name in dict.fromkeys([*expected.names, *seen.names])
+        if _type(seen, name) != _type(expected, name)
+    ]
 
 
 def _type(columns: pa.Schema, name: str) -> str:

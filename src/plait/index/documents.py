@@ -1,0 +1,76 @@
+"""The documents of a snapshot, column by column: what filters and headings look at."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from plait.schema import Scalar
+
+Column = pa.Array | Sequence[Scalar | None]
+
+
+class Readable(Protocol):
+    """Rows that can be read column by column, as those of a snapshot."""
+
+    def read(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]: ...
+
+
+class DocumentColumns:
+    """One value a document, read from the store when it is asked for, and not kept.
+
+    Args:
+        rows: every row of the store.
+        first_row_ids: (documents,) the row that holds each document's JSON.
+        ids, sources: (documents,) strings, in the same order.
+    """
+
+    def __init__(
+        self, rows: Readable, first_row_ids: NDArray[np.uint64], ids: pa.Array, sources: pa.Array
+    ) -> None:
+        self._rows = rows
+        self._ids = ids
+        self._sources = sources
+        self._order = np.argsort(first_row_ids)
+        self._sorted = first_row_ids[self._order]
+
+    def column(self, name: str) -> Column:
+        """Return (documents,) the values of a field, null or None where a document lacks it.
+
+        Args:
+            name: "document" (its id), "source", "title", "tenant", "version", or a key of the metadata.
+        """
+        if name == "document":
+            return self._ids
+        if name == "source":
+            return self._sources
+        values: list[Scalar | None] = [None] * len(self._ids)
+        for place, document in self._documents():
+            values[place] = document.get(name, _ABSENT.get(name)) if name in _OWN else _meta(document, name)
+        return values
+
+    def fields(self) -> Collection[str]:
+        """Return the keys that some document's metadata has."""
+        return {key for _, document in self._documents() for key in document["metadata"]}
+
+    def _documents(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yield each document's place and its JSON form."""
+        for batch in self._rows.read(["document"]):
+            there = batch.filter(batch["document"].is_valid())
+            places = self._order[np.searchsorted(self._sorted, there["_rowid"].to_numpy())]
+            for place, text in zip(places.tolist(), there["document"].to_pylist(), strict=True):
+                yield place, json.loads(text)
+
+
+_OWN = ("title", "tenant", "version")
+_ABSENT: dict[str, Scalar] = {"tenant": "", "version": 1}  # of documents stored before there were such
+
+
+def _meta(document: dict[str, Any], name: str) -> Scalar | None:
+    value: Scalar | None = document["metadata"].get(name)
+    return value

@@ -1,0 +1,189 @@
+"""A vector field too large to hold: rough scores of all its units from small codes, exact ones from disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plait.errors import ShapeError
+from plait.index.base import Mask, Scores
+from plait.index.scan import kernels
+from plait.index.scan.costs import Costs
+from plait.index.scan.segment import Segment
+from plait.scoring.vectors import VectorField, Vectors
+
+_AT_A_TIME = 1024  # units whose vectors are read together: 8 MB of 32 x 128 in half precision
+_WORTH_ALL = 0.3  # from this share on, scoring a whole segment is cheaper than gathering what is wanted
+
+Rows = NDArray[np.intp]
+Units = NDArray[np.int64] | NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The units of a snapshot that one segment holds.
+
+    Attributes:
+        segment: where their vectors lie.
+        rows: (units,) their places in the snapshot.
+        units: (units,) their places in the segment, ascending.
+    """
+
+    segment: Segment
+    rows: NDArray[np.int64]
+    units: NDArray[np.int64]
+
+
+class ScannedField:
+    """The vectors of one field for N units, in segments; the counterpart of `MultiVectors`.
+
+    Rough scores rank each unit by a few pooled vectors of each item, in 8 bits: about half a kilobyte for
+    32 tokens of 128 numbers. Exact scores are those of the stored half-precision vectors, which are read
+    for the units asked and not kept.
+
+    Memory: what the segments map, and 6 bytes a unit.
+
+    Args:
+        field: the field.
+        size: N.
+        pieces: every unit that has items, in one of them.
+    """
+
+    def __init__(self, field: VectorField, size: int, pieces: Sequence[Piece]) -> None:
+        self._field = field
+        self._size = size
+        self._costs = Costs()
+        self._pieces = [piece for piece in pieces if len(piece.rows)]
+        self._piece_of = np.full(size, -1, np.int16)
+        self._unit_of = np.zeros(size, np.int32)
+        for number, piece in enumerate(self._pieces):
+            self._piece_of[piece.rows] = number
+            self._unit_of[piece.rows] = piece.units
+
+    def __len__(self) -> int:
+        return self._size
+
+    def rough_scores(self, query: Vectors, weights: Vectors, mask: Mask | None = None) -> tuple[Scores, bool]:
+        """Score every unit by its pooled vectors, or exactly where the mask leaves so few that it is cheaper.
+
+        Args:
+            query: (parts, tokens, width), unit length.
+            weights: (parts,).
+            mask: (N,) units to score; None means all.
+
+        Returns:
+            (N,) approximations of `scores`, or those scores themselves; NaN for a unit without items or
+            outside the mask; and whether they are exact.
+
+        Raises:
+            ShapeError: the query or its weights do not fit the field.
+        """
+        self._check(query, weights)
+        there = self._piece_of >= 0
+        allowed = int(np.count_nonzero(there if mask is None else there & mask))
+        if self._costs.prefers_exact(allowed):
+            return self.scores(query, weights, mask), True
+        scores = np.full(self._size, np.nan, np.float32)
+        with self._costs.rough(allowed):
+            for piece in self._pieces:
+                wanted = None if mask is None else np.flatnonzero(mask[piece.rows])
+                rows = piece.rows if wanted is None else piece.rows[wanted]
+                if len(rows):
+                    units = piece.units if wanted is None else piece.units[wanted]
+                    scores[rows] = weights.astype(np.float32) @ _rough(piece.segment, units, query)
+        return scores, False
+
+    def exact_scores(self, query: Vectors, weights: Vectors, rows: Rows) -> Scores:
+        """Return (rows,) the exact scores of some units, NaN for one without items.
+
+        Raises:
+            ShapeError: the query or its weights do not fit the field.
+        """
+        self._check(query, weights)
+        scores = np.full(len(rows), np.nan, np.float32)
+        with self._costs.exact(len(rows)):
+            for places, segment, units in self._read_from(rows):
+                items, starts = _items_of(segment, units)
+                best = _best(kernels.exact(segment.read(items), query), starts)
+                scores[places] = weights.astype(np.float32) @ best
+        return scores
+
+    def scores(self, query: Vectors, weights: Vectors, mask: Mask | None = None) -> Scores:
+        """Score every unit exactly; reads the whole field, or of it what the mask lets through.
+
+        Raises:
+            ShapeError: the query or its weights do not fit the field.
+        """
+        there = self._piece_of >= 0
+        rows = np.flatnonzero(there if mask is None else there & mask)
+        scores = np.full(self._size, np.nan, np.float32)
+        scores[rows] = self.exact_scores(query, weights, rows)
+        return scores
+
+    def best_items(self, query: Vectors, weights: Vectors, rows: Sequence[int]) -> list[int | None]:
+        """Return, for each row, the item with the highest weighted sum over the parts; None without items.
+
+        Raises:
+            ShapeError: the query or its weights do not fit the field.
+        """
+        self._check(query, weights)
+        best: list[int | None] = [None] * len(rows)
+        for places, segment, units in self._read_from(np.asarray(rows, np.intp)):
+            items, starts = _items_of(segment, units)
+            similarity = weights @ kernels.exact(segment.read(items), query)
+            for place, of_unit in zip(places.tolist(), np.split(similarity, starts[1:]), strict=True):
+                best[place] = int(of_unit.argmax())
+        return best
+
+    def _read_from(self, rows: Rows) -> Iterator[tuple[Rows, Segment, Units]]:
+        """Yield which of some rows lie in a segment, and as which of its units; a thousand at a time."""
+        numbers = self._piece_of[rows]
+        for number, piece in enumerate(self._pieces):
+            here = np.flatnonzero(numbers == number)
+            units = self._unit_of[rows[here]]
+            order = np.argsort(units, kind="stable")  # as they lie on the disk
+            for first in range(0, len(here), _AT_A_TIME):
+                some = order[first : first + _AT_A_TIME]
+                yield here[some], piece.segment, units[some]
+
+    def _check(self, query: Vectors, weights: Vectors) -> None:
+        if query.ndim != 3 or 0 in query.shape[:2]:
+            raise ShapeError(f"expected a query of (parts, tokens, width), got {query.shape}")
+        if query.shape[2] != self._field.width:
+            raise ShapeError(
+                f"the query has {query.shape[2]} dims, the stored vectors {self._field.width}: "
+                "were both encoded by the same model?"
+            )
+        if weights.shape != query.shape[:1]:
+            raise ShapeError(
+                f"expected one weight for each of {query.shape[0]} parts, got shape {weights.shape}"
+            )
+
+
+def _rough(segment: Segment, units: Units, query: Vectors) -> Vectors:
+    """Return (parts, units) the rough similarity of each unit's best item."""
+    count = len(segment.keys)
+    if len(units) < _WORTH_ALL * count:
+        items, starts = _items_of(segment, units)
+        return _best(kernels.rough(segment.planes, segment.scales, query, items), starts)
+    best = _best(kernels.rough(segment.planes, segment.scales, query), segment.offsets[:-1])
+    return best if len(units) == count and (np.diff(units) == 1).all() else best[:, units]
+
+
+def _best(similarity: Vectors, starts: NDArray[np.int64]) -> Vectors:
+    """Return (parts, units) the highest of each unit's items, which begin at `starts`."""
+    if len(starts) == similarity.shape[1]:
+        return similarity
+    best: Vectors = np.maximum.reduceat(similarity, starts, axis=1)
+    return best
+
+
+def _items_of(segment: Segment, units: Units) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the items of some units, and where each unit's begin among them."""
+    begins = segment.offsets[units]
+    sizes = segment.offsets[units + 1] - begins
+    starts = np.cumsum(sizes) - sizes
+    return np.arange(int(sizes.sum())) + np.repeat(begins - starts, sizes), starts

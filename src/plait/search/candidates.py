@@ -1,0 +1,64 @@
+"""From rough scores of all units to exact scores of the best: which are looked at again, and how many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plait.errors import InputError
+from plait.index.base import Scores
+from plait.schema import SearchPlan
+from plait.search.rescoring import rescored
+
+Rows = NDArray[np.intp]
+Exact = Callable[[str, Rows], Scores]
+Fuse = Callable[[dict[str, Scores]], Scores]
+
+
+def ranked(
+    lanes: dict[str, Scores], rough: Sequence[str], exact: Exact, fuse: Fuse, *, k: int, recall: float
+) -> tuple[Scores, SearchPlan]:
+    """Fuse lanes, the rough ones made exact for as many of the best units as the recall needs.
+
+    Args:
+        lanes: lane -> (N,) scores; those of rough lanes are made exact here where they are looked at again.
+        rough: names of the lanes that are approximations.
+        exact: gives the exact scores of some rows in one lane.
+        fuse: combines all lanes, in (N,).
+        k: how many of the best are wanted.
+        recall: the share of the exact best k that the answer must hold, in expectation; 1 looks at all.
+
+    Returns:
+        (N,) fused scores, NaN for a unit that was not looked at exactly; and what was done.
+
+    Raises:
+        InputError: a recall outside (0, 1].
+    """
+    if not 0 < recall <= 1:
+        raise InputError(f"recall must be above 0 and at most 1, got {recall}")
+    fused = fuse(lanes)
+    units = int(np.count_nonzero(~np.isnan(fused)))
+    how = {lane: "rough" if lane in rough else "exact" for lane in lanes}
+    if not rough:
+        return fused, SearchPlan(units=units, rescored=units, recall=recall, expected_recall=1.0, lanes=how)
+
+    def again(rows: Rows) -> Scores:
+        for lane in rough:
+            lanes[lane][rows] = exact(lane, rows)
+        # One lane alone is ranked by its own scores, whose order no fusion changes.
+        return lanes[rough[0]][rows] if len(lanes) == 1 else fuse(lanes)[rows]
+
+    start = lanes[rough[0]].copy() if len(lanes) == 1 else fused
+    found = rescored(start, again, k=k, recall=recall)
+    looked_at = np.zeros(len(fused), np.bool_)
+    looked_at[found.rows] = True
+    fused = np.where(looked_at, fuse(lanes), np.nan).astype(np.float32)
+    return fused, SearchPlan(
+        units=units,
+        rescored=len(found.rows),
+        recall=recall,
+        expected_recall=found.expected_recall,
+        lanes=how,
+    )

@@ -1,0 +1,137 @@
+"""Rescoring stops early only where the exact best are known as well as was asked."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plait.search.rescoring import rescored
+
+
+class Asked:
+    """Exact scores that note which were asked for."""
+
+    def __init__(self, exact):
+        self.exact, self.batches = np.asarray(exact, np.float32), []
+
+    def __call__(self, rows):
+        self.batches.append(rows.tolist())
+        return self.exact[rows]
+
+    @property
+    def rows(self):
+        return [row for batch in self.batches for row in batch]
+
+
+def best(scores, k):
+    return set(np.argsort(-np.asarray(scores), kind="stable")[:k].tolist())
+
+
+def drawn(random, count, *, noise, slope=0.0):
+    """Rough scores, and exact ones that differ by a residual that falls with the score, and by noise."""
+    rough = random.standard_normal(count).astype(np.float32)
+    return rough, (rough * (1 - slope) + 3 + noise * random.standard_normal(count)).astype(np.float32)
+
+
+def found(count, *, k, recall, noise, slope=0.0, searches=60):
+    """Mean recall, mean expected recall and mean share of units rescored over some searches."""
+    results = []
+    for seed in range(searches):
+        rough, exact = drawn(np.random.default_rng(seed), count, noise=noise, slope=slope)
+        known = rescored(rough, Asked(exact), k=k, recall=recall)
+        recalled = len(best(exact, k) & set(known.rows.tolist())) / k
+        results.append((recalled, known.expected_recall, len(known.rows) / count))
+    return np.mean(results, axis=0)
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 128, 129, 20_000])
+@pytest.mark.parametrize("recall", [0.9, 1.0])
+def test_rows_are_asked_once_in_the_order_of_rough_scores(count, recall):
+    rough, exact = drawn(np.random.default_rng(count), count, noise=0.1)
+    rough = np.round(rough, 1)  # with ties
+    asked = Asked(exact)
+    known = rescored(rough, asked, k=10, recall=recall)
+    assert asked.rows == known.rows.tolist()
+    assert asked.rows == np.argsort(-rough, kind="stable")[: len(known.rows)].tolist()
+    np.testing.assert_array_equal(known.scores[known.rows], exact[known.rows])
+    assert np.isnan(np.delete(known.scores, known.rows)).all()
+
+
+@pytest.mark.parametrize("count", [3, 300, 20_000])
+def test_full_recall_rescores_every_unit_at_once(count):
+    rough, exact = drawn(np.random.default_rng(0), count, noise=0.01)
+    asked = Asked(exact)
+    known = rescored(rough, asked, k=10, recall=1.0)
+    assert sorted(known.rows) == list(range(count))
+    assert known.expected_recall == 1
+    assert len(asked.batches) == 1
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 400), st.integers(1, 30))
+def test_units_without_rough_scores_do_not_exist(seed, count, k):
+    random = np.random.default_rng(seed)
+    rough, exact = drawn(random, count, noise=0.3)
+    gone = random.random(count) < 0.5
+    rough[gone] = exact[gone] = np.nan
+    known = rescored(rough, Asked(exact), k=k, recall=1.0)
+    assert sorted(known.rows) == np.flatnonzero(~gone).tolist()
+
+
+def test_no_unit_exists():
+    known = rescored(np.full(5, np.nan, np.float32), Asked(np.full(5, np.nan)), k=3, recall=0.9)
+    assert len(known.rows) == 0
+    assert np.isnan(known.scores).all()
+    assert known.expected_recall == 1
+
+
+def test_fewer_units_than_asked_for_are_all_rescored():
+    known = rescored(np.arange(200, dtype=np.float32), Asked(np.zeros(200)), k=500, recall=0.5)
+    assert len(known.rows) == 200
+    assert known.expected_recall == 1
+
+
+def test_exact_rough_scores_need_one_batch():
+    scores = np.random.default_rng(1).standard_normal(50_000).astype(np.float32)
+    asked = Asked(scores * 2 + 1)
+    known = rescored(scores, asked, k=10, recall=0.999)
+    assert len(asked.batches) == 1
+    assert best(asked.exact, 10) <= set(known.rows.tolist())
+    assert known.expected_recall > 0.999
+
+
+def test_rough_scores_that_say_nothing_are_not_trusted():
+    random = np.random.default_rng(2)
+    rough, exact = random.standard_normal((2, 5000)).astype(np.float32)
+    known = rescored(rough, Asked(exact), k=10, recall=0.95)
+    assert len(known.rows) > 0.85 * 5000
+
+
+@pytest.mark.parametrize("count", [2000, 30_000])
+@pytest.mark.parametrize(("noise", "slope"), [(0.3, 0.0), (0.3, 0.3), (0.5, 0.3)])
+def test_recall_is_at_least_what_was_asked_and_nearly_what_was_expected(count, noise, slope):
+    for recall in (0.9, 0.99):
+        measured, expected, share = found(count, k=10, recall=recall, noise=noise, slope=slope)
+        assert measured >= recall - 0.005
+        assert -0.01 < measured - expected < 0.05
+        assert share < 0.6
+
+
+def test_more_recall_rescores_more_units():
+    shares = [found(5000, k=10, recall=recall, noise=0.6)[2] for recall in (0.5, 0.9, 0.99, 0.999)]
+    assert shares == sorted(set(shares))
+
+
+def test_many_results_are_recalled_too():
+    measured, _, share = found(20_000, k=500, recall=0.95, noise=0.3, searches=10)
+    assert measured >= 0.95
+    assert share < 0.5
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.25, 64.0]), st.sampled_from([-8.0, 0.0, 32.0]))
+def test_the_scale_of_scores_does_not_matter(seed, factor, shift):
+    rough, exact = drawn(np.random.default_rng(seed), 3000, noise=0.3)
+    known = rescored(rough, Asked(exact), k=10, recall=0.95)
+    scaled = rescored(rough * np.float32(factor), Asked(exact * factor + shift), k=10, recall=0.95)
+    assert len(scaled.rows) == pytest.approx(len(known.rows), rel=0.01, abs=2)

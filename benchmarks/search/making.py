@@ -33,18 +33,26 @@ class Sizes:
     seed: int = 5
 
 
+class TooFewError(RuntimeError):
+    """There are not as many real documents; says how to get more."""
+
+
 def collection(sizes: Sizes, cache: Path) -> Collection:
-    """Return a collection, made first if the cache does not hold it."""
-    folder = cache / f"{sizes.data}-{sizes.documents}-{sizes.queries}-{sizes.seed}"
+    """Return a collection, made first if the cache does not hold it.
+
+    Raises:
+        TooFewError: it is to be made of more real documents than there are.
+    """
+    folder = cache / "search" / f"{sizes.data}-{sizes.documents}-{sizes.queries}-{sizes.seed}"
     if not (folder / "sizes.json").is_file():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        SOURCES[sizes.data](folder, sizes)
+        SOURCES[sizes.data](folder, sizes, cache)
         _finish(folder, sizes)
     return Collection(folder)
 
 
-def _synthetic(folder: Path, sizes: Sizes) -> None:
+def _synthetic(folder: Path, sizes: Sizes, cache: Path) -> None:
     source = synthetic.Synthetic(sizes.documents, seed=sizes.seed)
     write(folder / "documents.npy", source.blocks(), shape=(sizes.documents, source.tokens, source.width))
     np.save(folder / "added.npy", source.block(-(-sizes.documents // synthetic.BLOCK))[:ADDED])
@@ -52,7 +60,26 @@ def _synthetic(folder: Path, sizes: Sizes) -> None:
     np.save(folder / "queries.npy", synthetic.queries(documents, sizes.queries, seed=sizes.seed)[0])
 
 
-SOURCES: dict[str, Callable[[Path, Sizes], None]] = {"synthetic": _synthetic}
+def _real(folder: Path, sizes: Sizes, cache: Path) -> None:
+    """Take the first documents that `real.py` encoded, some of its queries, and the documents after those."""
+    source = cache / "ret-vectors"
+    needed = sizes.documents + ADDED
+    there = np.load(source / "documents.npy", mmap_mode="r") if source.is_dir() else np.empty((0, 0, 0))
+    if len(there) < needed:
+        raise TooFewError(
+            f"{len(there):,} real documents are encoded, {needed:,} are needed: "
+            f"python -m benchmarks.search.real --documents {needed}"
+        )
+    firsts = range(0, sizes.documents, synthetic.BLOCK)
+    blocks = (there[first : min(first + synthetic.BLOCK, sizes.documents)] for first in firsts)
+    write(folder / "documents.npy", blocks, shape=(sizes.documents, *there.shape[1:]))
+    np.save(folder / "added.npy", there[sizes.documents : needed])
+    asked = np.load(source / "queries.npy")
+    drawn = np.random.default_rng(sizes.seed).choice(len(asked), sizes.queries, replace=False)
+    np.save(folder / "queries.npy", synthetic.unit(asked[np.sort(drawn)].astype(np.float32)))
+
+
+SOURCES: dict[str, Callable[[Path, Sizes, Path], None]] = {"synthetic": _synthetic, "real": _real}
 
 
 def _finish(folder: Path, sizes: Sizes) -> None:

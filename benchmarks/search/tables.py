@@ -72,7 +72,7 @@ def targets(rows: list[Row]) -> Iterator[str]:
         yield _target(
             "resident after the queries, interpreter and libraries included", resident, most_mb, "MB"
         )
-        yield _target("resident after the queries, less what the imports took", own, most_mb, "MB")
+        yield _target("the same, less what the imports took", own, most_mb, "MB")
     if plait["documents"] == 100_000:
         yield _target("p50 within the filter", few["p50_ms"], 5, "ms")
         yield _target("open", plait["ask"]["open_seconds"], 1, "s")

@@ -1,4 +1,4 @@
-"""A store of format 1, written by plait 0.1.0 before rows had digests, is read and then upgraded."""
+"""A store of format 1, written before rows had digests, is read and then upgraded."""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ from plait.index.lexical import term_counts, words
         ("french", "eau l'eau l’eau d'eau"),
         ("italian", "acqua dell'acqua L’ACQUA"),
         ("catalan", "aigua l'aigua d’aigua"),
+        ("catalan", "col·lecció coŀlecció collecció"),
         ("spanish", "canción canciones cancion"),
         ("spanish", "año ano"),
         ("portuguese", "ação acao"),

@@ -122,10 +122,9 @@ def changed(bm25: SurroundedBm25, before: list[Unit], now: list[Unit], shuffled:
     kept = np.array([was.get(id(one), -1) for one in now], np.int32)
     new = np.flatnonzero(kept < 0).tolist()
     shuffled.shuffle(new)
-    cut = shuffled.randint(0, len(new))
-    batches = [
-        TermRows.of([now[row] for row in rows], np.array(rows, np.int32)) for rows in (new[:cut], new[cut:])
-    ]
+    size = shuffled.randint(1, 5)
+    parts = [new[first : first + size] for first in range(0, len(new), size)]
+    batches = [TermRows.of([now[row] for row in rows], np.array(rows, np.int32)) for rows in parts]
     return bm25.changed(kept, batches, owners=owners_of(now))
 
 

@@ -17,17 +17,23 @@ def load_encoder(
     Args:
         name: "plait-mini"; or where a model lies: a folder, an installed package, or a hub name that was
             downloaded. It may be a ReT or ReT-2 checkpoint, a SentenceTransformer or a MultiVectorEncoder of
-            sentence-transformers, or a folder of plait-mini's form.
+            sentence-transformers, or a folder of plait-mini's form. With "@8x64" at its end, the model's
+            first 8 tokens and of each the first 64 numbers: see `ShortenedEncoder`.
         threads: batches encoded at a time, each by one torch thread; 0 means one a core.
         max_pixels: larger pictures are refused before they are decoded.
         precision: of a ReT model's matrix products; see `plait.model.inference.fast.prepare`.
 
     Raises:
-        ModelError: there is no such model, it is of another kind, or it cannot be loaded.
+        ModelError: there is no such model, it is of another kind, it cannot be loaded, or not be cut so.
         MissingExtraError: it needs a package that is not installed.
     """
     from plait.encode.mini import MiniEncoder
+    from plait.encode.shortened import ShortenedEncoder, size_in
 
+    name, size = size_in(name)
+    if size is not None:
+        whole = load_encoder(name, threads=threads, max_pixels=max_pixels, precision=precision)
+        return ShortenedEncoder(whole, *size)
     if name == _SHIPPED:
         return MiniEncoder.load(name, threads=threads, max_pixels=max_pixels)
     from plait.encode.checkpoint import kind_of

@@ -79,31 +79,31 @@ class Column:
         fits = re.compile(translate(pattern)).match
         return np.array([fits(text) is not None for text in self.texts.to_pylist()], np.bool_)
 
-    def ordered(self, operator: str, wanted: str) -> Mask:
-        """Return (D,) which values lie below or above: "<", "<=", ">" or ">=".
+    def ordered(self, operator: str, end: Column) -> Mask:
+        """Return (D,) which values lie below or above an end, a column of one: "<", "<=", ">" or ">=".
 
         Two numbers are compared as numbers, two dates as far as both go, anything else as text.
         """
         compare, as_text = _ORDERED[operator]
-        asked = coded([wanted])
-        holds = _mask(as_text(self.texts, wanted))
-        if asked.dates.known[0]:
-            holds = np.where(self.dates.known, self.dates.holds(compare, asked.dates), holds)
-        if not np.isnan(asked.numbers[0]):
-            holds = np.where(np.isnan(self.numbers), holds, compare(self.numbers, asked.numbers))
-            for place in np.flatnonzero(self.numbers == asked.numbers):
-                holds[place] = compare(self.decimal(place), asked.decimal(0))
-        return holds
+        holds: Mask = compare(self.numbers, end.numbers)
+        for place in np.flatnonzero(self.numbers == end.numbers):
+            holds[place] = compare(self.decimal(place), end.decimal(0))
+        are_numbers = ~np.isnan(self.numbers) & ~np.isnan(end.numbers)
+        if are_numbers.all():
+            return holds
+        rest = _mask(as_text(self.texts, end.texts[0]))
+        if end.dates.known[0]:
+            rest = np.where(self.dates.known, self.dates.holds(compare, end.dates), rest)
+        return np.where(are_numbers, holds, rest)
 
-    def kind_missed(self, wanted: str) -> Literal["number", "date"] | None:
-        """Return what a text would have to be to be compared with these values: None if it will do.
+    def kind_missed(self, end: Column) -> Literal["number", "date"] | None:
+        """Return what an end, a column of one, would have to be to bound these values; None if it may.
 
         That is a number where all values are numbers, and a date where all are dates.
         """
-        asked = coded([wanted])
-        if not len(self.texts):
+        if not len(self.texts) or (self._are_numbers and end._are_numbers):
             return None
-        if (self._are_numbers and asked._are_numbers) or (self._are_dates and asked._are_dates):
+        if self._are_dates and end._are_dates:
             return None
         return "number" if self._are_numbers else "date" if self._are_dates else None
 

@@ -223,20 +223,19 @@ def _holds(condition: Condition, column: Column) -> Mask:
                 fitting |= column.like(pattern)
             return fitting
         case _:
-            (end,) = condition.values
+            end = coded(condition.values)
             if condition.field not in _TEXTS:
-                _check_end(condition, column)
+                _check_end(condition, column, end)
             return column.ordered(condition.operator, end)
 
 
-def _check_end(condition: Condition, column: Column) -> None:
-    (end,) = condition.values
+def _check_end(condition: Condition, column: Column, end: Column) -> None:
     wanted = column.kind_missed(end)
     if wanted is not None:
         example = "2024, 2024-05 or 2024-05-01" if wanted == "date" else "2024 or 0.5"
         raise QueryError(
-            f"every {condition.field} is a {wanted}, such as {column.texts[0]}, and {end!r} is none: "
-            f"after {condition.operator} write a {wanted} like {example}"
+            f"every {condition.field} is a {wanted}, such as {column.texts[0]}, and {condition.values[0]!r} "
+            f"is none: after {condition.operator} write a {wanted} like {example}"
         )
 
 

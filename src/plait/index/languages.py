@@ -29,9 +29,12 @@ def language_named(name: str) -> str:
 
 
 def folded(text: str, language: str) -> str:
-    """Return the text NFKC-normalised and case-folded; in Turkish, I is the capital of a dotless i."""
+    """Return the text NFKC-normalised and case-folded.
+
+    In Turkish, I is the capital of a dotless i; in Catalan, the dot of "col·lecció" does not part words.
+    """
     text = unicodedata.normalize("NFKC", text)
-    return (text.translate(_TURKISH) if language == "turkish" else text).casefold()
+    return text.translate(_SPELLINGS.get(language, {})).casefold()
 
 
 def stem(word: str, language: str) -> str:
@@ -114,7 +117,7 @@ _ACCENTS = re.compile(r"(?<=[a-z\u0370-\u03ff])[\u0300-\u036f]+")
 _LETTERS = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ё": "е"}
 )
-_TURKISH = str.maketrans({"İ": "i", "I": "ı"})
+_SPELLINGS = {"turkish": str.maketrans({"İ": "i", "I": "ı"}), "catalan": str.maketrans({"·": ""})}
 _CATALAN_ELISION = re.compile(r"^[dlmnst]'")
 _ONE_AT_A_TIME = threading.Lock()  # a stemmer object is not safe to share between threads
 

@@ -1,4 +1,4 @@
-"""Words: how text becomes terms, and terms numbers."""
+"""Words: how text becomes terms, and terms become numbers."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from plait.index.languages import MARKS, bare, folded, language_named, stem
 from plait.index.postings import MOST_COUNT
 
 Terms = tuple[NDArray[np.uint64], NDArray[np.uint16], int]
+
+_CACHED = 1 << 14  # words; eight times as many save an eighth of the time and cost up to 80 MB
 
 
 def words(text: str, *, language: str = "english") -> list[str]:
@@ -51,7 +53,7 @@ def term_counts(text: str, *, language: str = "english") -> Terms:
     return hashes[order], often[order], counts.total()
 
 
-@lru_cache(maxsize=1 << 17)
+@lru_cache(maxsize=_CACHED)
 def term_hash(term: str) -> int:
     """Return the 64-bit number that stands for a term: BLAKE2b of its UTF-8 bytes, little-endian.
 
@@ -73,7 +75,7 @@ _WORD = re.compile(
 _IS_UNSPACED = re.compile(f"[{_UNSPACED}]")
 
 
-@lru_cache(maxsize=1 << 17)
+@lru_cache(maxsize=_CACHED)
 def _terms(word: str, language: str) -> tuple[str, ...]:
     if _IS_UNSPACED.match(word):
         return tuple(word[i : i + 2] for i in range(max(1, len(word) - 1)))

@@ -44,7 +44,7 @@ def schema(fields: Sequence[VectorField]) -> pa.Schema:
 
 
 def schema_of_format_1(fields: Sequence[VectorField]) -> pa.Schema:
-    """Return the columns of a library of format 1, which plait 0.1.0 wrote."""
+    """Return the columns of format 1, before rows had digests."""
     packed = {"lance-encoding:compression": "zstd"}
     return pa.schema(
         [

@@ -75,7 +75,7 @@ class TermRows:
 
 
 @dataclass(frozen=True, eq=False)
-class Segment:
+class TextSegment:
     """Up to 65,536 units in whole blocks, with postings of their own numbering.
 
     Attributes:
@@ -104,7 +104,7 @@ class Segment:
         return np.bincount(self.heading_of, minlength=len(self.headings.lengths))
 
     @classmethod
-    def of(cls, units: TermRows, blocks: Rows, *, language: str) -> Segment:
+    def of(cls, units: TermRows, blocks: Rows, *, language: str) -> TextSegment:
         """Return a segment of units.
 
         Args:
@@ -120,7 +120,7 @@ class Segment:
         )
 
     @classmethod
-    def joined(cls, first: Segment, second: Segment) -> Segment:
+    def joined(cls, first: TextSegment, second: TextSegment) -> TextSegment:
         """Return the units of one segment, then those of another."""
         blocks = first.block_of[-1] + np.uint16(1)
         headings = np.uint16(len(first.headings.lengths))
@@ -131,7 +131,7 @@ class Segment:
             np.concatenate([first.heading_of, second.heading_of + headings]),
         )
 
-    def only(self, kept: NDArray[np.bool_]) -> Segment:
+    def only(self, kept: NDArray[np.bool_]) -> TextSegment:
         """Return some of the units; blocks stay whole or go.
 
         Args:
@@ -139,7 +139,7 @@ class Segment:
         """
         heading_of = self.heading_of[kept]
         used = np.bincount(heading_of, minlength=len(self.headings.lengths)) > 0
-        return Segment(
+        return TextSegment(
             self.own.only(kept),
             _from_zero(self.block_of[kept]),
             self.headings.only(used),
@@ -147,7 +147,7 @@ class Segment:
         )
 
 
-Placed = tuple[Segment, Rows]
+Placed = tuple[TextSegment, Rows]
 
 
 def heading_text(title: str, section: Sequence[str]) -> str:
@@ -201,7 +201,7 @@ def compacted(placed: Iterable[Placed]) -> list[Placed]:
         kept.append(one)
         while len(kept) > 1 and _alike(len(kept[-2][0]), len(kept[-1][0])):
             (second, second_rows), (first, first_rows) = kept.pop(), kept.pop()
-            kept.append((Segment.joined(first, second), np.concatenate([first_rows, second_rows])))
+            kept.append((TextSegment.joined(first, second), np.concatenate([first_rows, second_rows])))
     return kept
 
 
@@ -220,7 +220,7 @@ def _runs(pool: TermRows, places: NDArray[np.intp], blocks: Rows) -> list[NDArra
 
 
 def _placed(units: TermRows, blocks: Rows, language: str) -> Placed:
-    return Segment.of(units, blocks[units.rows], language=language), units.rows
+    return TextSegment.of(units, blocks[units.rows], language=language), units.rows
 
 
 def _from_zero(numbers: NDArray[Any]) -> Numbers:

@@ -242,7 +242,7 @@ class _Repair:
         """Write the rows of whole documents, of those mended and of those read again, in one commit."""
         assert self._seen.manifest is not None
         fields = self._seen.manifest.fields
-        with GuardedRows(self._folder.store) as reader:
+        with self._seen.rows() as reader:
             mends = self._mended(reader) if self._seen.can_open else []
             whole = self._made_whole(mends) if mends else set()
             gone = hurt - whole - again

@@ -58,6 +58,7 @@ class Examination:
     Attributes:
         manifest: what `library.json` or its copy says; None if neither can be used.
         damaged_files: files of the store that are not what they were, relative to the library folder.
+        is_sealed: whether a checksum of every file of the table is known.
         can_open: whether the newest version of the table can be opened.
         sound: row ids of the rows that are whole.
         damaged: row ids of rows whose cells can be read but are not what was stored.
@@ -72,6 +73,7 @@ class Examination:
     diagnosis: Diagnosis = field(init=False)
     manifest: Manifest | None = None
     damaged_files: set[str] = field(default_factory=set)
+    is_sealed: bool = True
     can_open: bool = True
     sound: list[int] = field(default_factory=list)
     damaged: list[int] = field(default_factory=list)
@@ -142,6 +144,7 @@ class Examination:
         self._total += len(there) + sum(1 for _ in self._picture_files())
         for path in there:
             if path not in known:
+                self.is_sealed = False
                 self.diagnosis.find(
                     "store",
                     path,
@@ -203,7 +206,7 @@ class Examination:
             return
         if seals.newest_manifest(self.folder) is None and not self.catalogued():
             return  # nothing was added yet
-        with GuardedRows(self.folder.store) as reader:
+        with self.rows() as reader:
             try:
                 ids = reader.ids()
             except UnreadableError as error:
@@ -216,6 +219,10 @@ class Examination:
                     self._unreadable(reader, row_id, chunk.reason)
                 if chunk.rows is not None:
                     self._check_rows(chunk.rows)
+
+    def rows(self) -> GuardedRows:
+        """Return what reads the table; in this process only if every file is what was written."""
+        return GuardedRows(self.folder.store, trusted=not self.damaged_files and self.is_sealed)
 
     def _unreadable(self, reader: GuardedRows, row_id: int, reason: str) -> None:
         try:

@@ -1,7 +1,6 @@
 """The process that reads rows for `plait doctor`: LanceDB may end it when it meets damage, and then only it.
 
-Run as a script: `row_reader.py STORE VERSION`, where 0 is the newest. Each line on standard input asks for
-rows: a JSON object with "rows" (row ids; null: all ids instead of rows) and "columns" (null: all). Each answer
+Run as a script: `row_reader.py STORE`. Each line on standard input asks for rows: a JSON object with "rows" (row ids; null: all ids instead of rows) and "columns" (null: all). Each answer
 on standard output is a number of 8 bytes, then so many bytes of an Arrow stream; or, with the highest bit set,
 of a reason.
 """
@@ -11,6 +10,7 @@ from __future__ import annotations
 import json
 import resource
 import sys
+from pathlib import Path
 from typing import Any
 
 import lancedb
@@ -28,25 +28,25 @@ def main() -> None:
     table = None
     for line in sys.stdin:
         try:
-            table = table or _opened(sys.argv[1], int(sys.argv[2]))
-            answer, failed = _bytes(_asked(table, **json.loads(line))), 0
+            table = table or opened(Path(sys.argv[1]))
+            answer, failed = _bytes(asked(table, **json.loads(line))), 0
         except BaseException as error:  # a panic of LanceDB's is no Exception
             answer, failed = f"{type(error).__name__}: {error}".splitlines()[0][:200].encode(), FAILED
         sys.stdout.buffer.write((len(answer) | failed).to_bytes(8, "little") + answer)
         sys.stdout.buffer.flush()
 
 
-def _opened(store: str, version: int) -> Any:
+def opened(store: Path) -> Any:
+    """Return the newest version of a library's table."""
     table = lancedb.connect(store).open_table(_TABLE)
-    if version:
-        table.checkout(version)
+    table.checkout(table.version)
     return table
 
 
-def _asked(table: Any, *, rows: list[int] | None, columns: list[str] | None) -> pa.Table:
+def asked(table: Any, *, rows: list[int] | None, columns: list[str] | None) -> pa.Table:
+    """Return some rows and columns, with "_rowid"; see above."""
     if rows is None:
-        ids = table.search().select(["_rowid"]).with_row_id(True).to_arrow()
-        return ids.replace_schema_metadata({"version": str(table.version)})
+        return table.search().select(["_rowid"]).with_row_id(True).to_arrow()
     wanted = [*(table.schema.names if columns is None else columns), "_rowid"]
     return table.take_row_ids(rows).select(wanted).to_arrow()
 

@@ -61,6 +61,12 @@ def renew(folder: LibraryFolder) -> None:
         seals[CATALOGUE] = of(folder.path / CATALOGUE)
     else:
         seals[CATALOGUE] = before[CATALOGUE]
+    adopt(folder, seals)
+
+
+def adopt(folder: LibraryFolder, seals: dict[str, Seal]) -> None:
+    """Write these seals, which are known to be true."""
+    (folder.path / "copies").mkdir(exist_ok=True)
     for place in (folder.path / "copies" / "seals", folder.path / "seals"):
         write_durably(place, _written(seals))
 
@@ -101,6 +107,33 @@ def of(path: Path) -> Seal:
     """
     with path.open("rb") as file:
         return Seal(_digest_of(file), os.fstat(file.fileno()).st_size)
+
+
+def damaged(folder: LibraryFolder) -> list[str]:
+    """Return the sealed files that are missing or no longer what was written; reads all of them.
+
+    Raises:
+        LibraryFormatError: the seals themselves are damaged.
+    """
+    wrong = []
+    for path, seal in read(folder).items():
+        try:
+            if of(folder.path / path) != seal:
+                wrong.append(path)
+        except FileNotFoundError:
+            if is_in_use(folder, path):
+                wrong.append(path)
+    return wrong
+
+
+def refuse_damaged(folder: LibraryFolder) -> None:
+    """Read every sealed file, before LanceDB does, which may end the process when it meets damage.
+
+    Raises:
+        LibraryFormatError: one is damaged.
+    """
+    if wrong := damaged(folder):
+        raise LibraryFormatError(f"{folder.path / wrong[0]} is damaged: run  plait doctor --repair  first")
 
 
 def sealed_files(folder: LibraryFolder) -> list[str]:

@@ -12,7 +12,7 @@ import lancedb
 import pyarrow as pa
 from filelock import FileLock, Timeout
 
-from plait.errors import LibraryError, LibraryLockedError
+from plait.errors import LibraryError, LibraryFormatError, LibraryLockedError
 from plait.index import rows
 from plait.scoring.vectors import VectorField
 
@@ -31,7 +31,7 @@ def overwrite(store: Path, fields: Sequence[VectorField], tables: Iterable[pa.Ta
     """
     schema = rows.schema(fields)
     batches = (batch for table in tables for batch in _fitted(table, fields, schema).to_batches())
-    with _changing(store):
+    with changing(store):
         reader = pa.RecordBatchReader.from_batches(schema, batches)
         lancedb.connect(store).create_table(NAME, data=reader, schema=schema, mode="overwrite")
 
@@ -45,7 +45,7 @@ def drop_old_versions(store: Path) -> None:
         LibraryError: the store cannot be written.
         LibraryLockedError: another process kept changing it.
     """
-    with _changing(store), warnings.catch_warnings():  # LanceDB warns about the short time
+    with changing(store), warnings.catch_warnings():  # LanceDB warns about the short time
         warnings.simplefilter("ignore")
         table = lancedb.connect(store).open_table(NAME)
         table.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
@@ -59,15 +59,28 @@ def every_row(store: Path, columns: Sequence[str] | None = None) -> Iterator[pa.
         yield pa.Table.from_batches([batch])
 
 
-def _fitted(table: pa.Table, fields: Sequence[VectorField], schema: pa.Schema) -> pa.Table:
-    if "digest" not in table.schema.names:
-        table = rows.upgraded(table.select(rows.schema_of_format_1(fields).names).combine_chunks(), fields)
-    return table.select(schema.names).cast(schema)
+def checked(tables: Iterable[pa.Table], fields: Sequence[VectorField]) -> Iterator[pa.Table]:
+    """Yield rows in today's format, each compared with its digest.
+
+    Raises:
+        LibraryFormatError: a row is not what was stored.
+    """
+    schema = rows.schema(fields)
+    for table in tables:
+        fitted = _fitted(table, fields, schema)
+        if (fitted["digest"].to_numpy() != rows.digests(fitted, fields)).any():
+            raise LibraryFormatError("a row is damaged: it does not fit its checksum; run  plait doctor")
+        yield fitted
 
 
 @contextmanager
-def _changing(store: Path) -> Iterator[None]:
-    """Hold the store's lock, which every change of the table takes."""
+def changing(store: Path) -> Iterator[None]:
+    """Hold the store's lock, which every change of the table takes.
+
+    Raises:
+        LibraryLockedError: another process kept changing it.
+        LibraryError: what is done meanwhile fails.
+    """
     store.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(store / f"{NAME}.lock").acquire(_WAIT_SECONDS):
@@ -81,3 +94,9 @@ def _changing(store: Path) -> Iterator[None]:
             raise
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise LibraryError(f"cannot write {store}: {reason}; check the disk, then try again") from error
+
+
+def _fitted(table: pa.Table, fields: Sequence[VectorField], schema: pa.Schema) -> pa.Table:
+    if "digest" not in table.schema.names:
+        table = rows.upgraded(table.select(rows.schema_of_format_1(fields).names).combine_chunks(), fields)
+    return table.select(schema.names).cast(schema)

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import erfc, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
-Scores = NDArray[np.float32]
+from plait.index.base import Scores
+
 Rows = NDArray[np.intp]
+Numbers = NDArray[np.float64]
 Rescore = Callable[[Rows], Scores]
 
-_FIRST = 128  # units in the first batch: from fewer the spread of residuals is not known well enough
-_GROWTH = 4  # how many times as many units may be known after a batch as before it
-_WIDER = 1.1  # residuals are drawn a little wider than they were seen: their tails are heavier than normal
+_FIRST = 128  # units that are rescored at least: from fewer, their residuals are not known well enough
+_CONTROLS = 64  # units further down that are rescored to learn how residuals change
+_GROWTH = 4  # how many times as many units may be rescored after a look at the residuals as before
 _SAMPLE = 8192  # rough scores that stand for those far from the best
-_GROUPS = 256  # groups of neighbours in rank, at most, that are taken to be as good as the best of them
+_GROUPS = 256  # groups of neighbours, at most, that are taken to be as good as the best of them
+_LARGEST = 0.05  # share of the residuals that says how far they reach,
+_MEAN_OF_LARGEST = 2.0627  # and the mean of that share of a standard normal distribution
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +30,7 @@ class Rescored:
 
     Attributes:
         scores: (N,) exact scores; NaN for units that were not rescored.
-        rows: the units that were, the roughly best first.
+        rows: the units that were, in the order in which they were.
         expected_recall: the share of the k best units by exact scores that is expected among them.
     """
 
@@ -38,9 +42,10 @@ class Rescored:
 def rescored(rough: Scores, rescore: Rescore, *, k: int, recall: float) -> Rescored:
     """Rescore units in growing batches until the k best are expected to be known to a recall.
 
-    A unit's exact score is its rough score and a residual, whose mean and spread change slowly with the rough
-    score. What the residuals of rescored units are says how likely each of the others is to beat the k-th
-    exact score so far; the sum over them is the number of units that are expected to be missed.
+    A unit's exact score is its rough score and a residual. The residuals of the rescored units, and of a few
+    far below them, say how likely each of the others is to beat the k-th exact score so far: their mean is
+    taken to change linearly with the rough score, and they to be normal around it, as wide as the largest of
+    them suggest. The sum of these chances is the number of units that are expected to be missed.
 
     Args:
         rough: (N,) approximate scores, higher is better, of any scale; NaN: there is no such unit.
@@ -49,18 +54,42 @@ def rescored(rough: Scores, rescore: Rescore, *, k: int, recall: float) -> Resco
         recall: share of the k best to find on average, in (0, 1]; 1 rescores every unit.
     """
     ranking = _Ranking(rough)
-    known = min(max(_FIRST, 2 * k), len(ranking)) if recall < 1 else len(ranking)
-    scores = np.full(len(rough), np.nan, np.float32)
-    done, misses = 0, float(len(ranking))
-    while done < len(ranking):
-        rows = ranking.first(known)[done:known]
-        scores[rows] = rescore(rows)
-        done = known
-        needed, misses = _enough(ranking, scores, done, k, (1 - recall) * k)
+    known = _Known(rough, rescore)
+    done = min(max(_FIRST, 2 * k), len(ranking)) if recall < 1 else len(ranking)
+    known.add(np.concatenate([ranking.first(done), ranking.spread(done, _CONTROLS)]))
+    while True:
+        needed, misses = _enough(ranking, known, done, k, (1 - recall) * k)
         if needed <= done:
-            break
-        known = min(needed, _GROWTH * done, len(ranking))
-    return Rescored(scores, ranking.first(done), max(0.0, 1 - misses / k))
+            return Rescored(known.scores, known.rows, max(0.0, 1 - misses / k))
+        done = min(needed, _GROWTH * done, len(ranking))
+        known.add(ranking.first(done))
+
+
+class _Known:
+    """The units that were rescored.
+
+    Attributes:
+        rows: which they are.
+        scores: (N,) exact scores; NaN for others.
+    """
+
+    def __init__(self, rough: Scores, rescore: Rescore) -> None:
+        self._rough = rough
+        self._rescore = rescore
+        self._has = np.zeros(len(rough), np.bool_)
+        self.rows: Rows = np.empty(0, np.intp)
+        self.scores = np.full(len(rough), np.nan, np.float32)
+
+    def add(self, rows: Rows) -> None:
+        """Rescore those of some rows that were not yet."""
+        new = rows[~self._has[rows]]
+        self.scores[new] = self._rescore(new)
+        self._has[new] = True
+        self.rows = np.concatenate([self.rows, new])
+
+    def residuals(self, rows: Rows) -> Numbers:
+        """Return exact less rough scores."""
+        return self.scores[rows].astype(np.float64) - self._rough[rows]
 
 
 class _Ranking:
@@ -71,8 +100,7 @@ class _Ranking:
         there = ~np.isnan(rough)
         self._size = int(np.count_nonzero(there))
         self._stride = max(1, len(rough) // _SAMPLE)
-        sample = rough[:: self._stride][there[:: self._stride]]
-        self._sample = -np.sort(-sample)
+        self._sample = self._sorted(np.flatnonzero(there[:: self._stride]) * self._stride)
         self._order(_SAMPLE // 2)
 
     def __len__(self) -> int:
@@ -86,67 +114,81 @@ class _Ranking:
             self._order(wanted)
         return self._rows[:count]
 
-    def after(self, done: int) -> tuple[Scores, NDArray[np.float64], NDArray[np.float64]]:
-        """Return groups of the units after the first `done`: best rough score, size, and rank of the first.
+    def after(self, done: int) -> tuple[Rows, Numbers]:
+        """Return units after the first `done`, and how many each stands for: more, the further it is.
 
-        Those far from the best are represented by a sample, and their sizes and ranks estimated.
+        A unit stands for itself and for some that come after it. Those far from the best are known by a
+        sample, from which their number is estimated.
         """
-        near, near_sizes = _groups(self.rough[self._rows[done:]])
-        far, far_sizes = _groups(self._sample[np.searchsorted(-self._sample, -self._lowest, side="right") :])
+        near, near_sizes = _groups(self._rows[done:])
+        far, far_sizes = _groups(self._sample[self.rough[self._sample] < self._lowest])
         each = (self._size - len(self._rows)) / max(1.0, far_sizes.sum())
-        sizes = np.concatenate([near_sizes, each * far_sizes])
-        return np.concatenate([near, far]), sizes, done + np.cumsum(sizes) - sizes
+        return np.concatenate([near, far]), np.concatenate([near_sizes, each * far_sizes])
+
+    def spread(self, done: int, count: int) -> Rows:
+        """Return at most `count` units after the first `done`, whose ranks grow by equal factors."""
+        rows, sizes = self.after(done)
+        ranks = done + np.cumsum(sizes)
+        wanted = np.searchsorted(ranks, np.geomspace(done + 1, self._size + 1, count))
+        return rows[np.unique(wanted[wanted < len(rows)])]
 
     def _order(self, wanted: int) -> None:
         """Order about so many units, those that score best."""
         place = wanted // self._stride
-        self._lowest = self._sample[place] if place < len(self._sample) else np.float32(-np.inf)
-        rows = np.flatnonzero(self.rough >= self._lowest)
-        self._rows: Rows = rows[np.argsort(-self.rough[rows], kind="stable")]
+        there = place < len(self._sample)
+        self._lowest = self.rough[self._sample[place]] if there else np.float32(-np.inf)
+        self._rows = self._sorted(np.flatnonzero(self.rough >= self._lowest))
+
+    def _sorted(self, rows: Rows) -> Rows:
+        return rows[np.argsort(-self.rough[rows], kind="stable")]
 
 
-def _groups(scores: Scores) -> tuple[Scores, NDArray[np.float64]]:
-    """Return the best score and the size of groups of neighbours, the larger the further from the first."""
-    edges = np.unique(np.geomspace(1, len(scores) + 1, _GROUPS).astype(np.intp)) - 1
-    return scores[edges[:-1]], np.diff(edges).astype(np.float64)
+def _groups(rows: Rows) -> tuple[Rows, Numbers]:
+    """Return the first rows and the sizes of groups of neighbours, the larger the further they are."""
+    edges = np.unique(np.geomspace(1, len(rows) + 1, _GROUPS).astype(np.intp)) - 1
+    return rows[edges[:-1]], np.diff(edges).astype(np.float64)
 
 
-def _enough(ranking: _Ranking, scores: Scores, done: int, k: int, allowed: float) -> tuple[int, float]:
-    """Return how many units must be known for at most `allowed` misses, and how many are expected now."""
+def _enough(ranking: _Ranking, known: _Known, done: int, k: int, allowed: float) -> tuple[int, float]:
+    """Return how many units must be known for at most `allowed` misses, and how many are missed now."""
     if done == len(ranking):
         return done, 0.0
-    rows = ranking.first(done)
-    kth = np.partition(scores[rows], done - k)[done - k]
-    others, sizes, ranks = ranking.after(done)
-    expected = sizes * _chances(ranking.rough[rows], scores[rows], others, kth)
-    left = np.cumsum(expected[::-1])[::-1]  # misses if all before were known
+    first = ranking.first(done)
+    kth = float(np.partition(known.scores[first], done - k)[done - k])
+    others, sizes = ranking.after(done)
+    expected, deviation = _expected(ranking.rough, known, first, others)
+    chances = _normal_beyond((kth - expected) / max(deviation, 1e-7 * abs(kth), 1e-30))
+    left = np.cumsum((sizes * chances)[::-1])[::-1]  # misses, if all before were known
     enough = np.flatnonzero(left <= allowed)
-    return int(np.ceil(ranks[enough[0]])) if len(enough) else len(ranking), float(left[0])
+    ranks = done + np.cumsum(sizes) - sizes
+    return (math.ceil(ranks[enough[0]]) if len(enough) else len(ranking)), float(left[0])
 
 
-def _chances(rough: Scores, exact: Scores, others: Scores, kth: np.float32) -> NDArray[np.float64]:
-    """Return how likely each of some units, of which rough scores are known, beats the k-th exact score.
+def _expected(rough: Scores, known: _Known, first: Rows, others: Rows) -> tuple[Numbers, float]:
+    """Return the exact scores to expect of some units, and the standard deviation around them.
 
     Args:
-        rough, exact: of the units that were rescored, the roughly best first.
-        others: rough scores of others.
+        first: the units that are known without a gap, the roughly best first.
     """
-    residuals = (exact - rough).astype(np.float64)
-    near = slice(len(rough) // 2, None)  # the best differ from the rest, of which there are many more
-    slope = _slope(rough.astype(np.float64), residuals)
-    centre, level = rough[near].mean(), residuals[near].mean()
-    off = residuals[near] - level - slope * (rough[near] - centre)
-    spread = _WIDER * max(float(off.std()), 1e-7 * abs(float(kth)), 1e-30)
-    distances = (kth - others - level - slope * (others - centre)) / spread
-    return np.array([erfc(distance / sqrt(2)) / 2 for distance in distances])
+    near = first[len(first) // 2 :]  # the best of all differ from the rest
+    controls = known.rows[rough[known.rows] < rough[first[-1]]]
+    weights = np.repeat([1 / len(near), 1 / max(1, len(controls))], [len(near), len(controls)])
+    rows = np.concatenate([near, controls])
+    line = _line(rough[rows], known.residuals(rows), weights)
+    usual = np.sqrt(np.average((known.residuals(rows) - line(rough[rows])) ** 2, weights=weights))
+    off = np.sort(known.residuals(known.rows) - line(rough[known.rows]))
+    largest = off[-math.ceil(_LARGEST * len(off)) :].mean() / _MEAN_OF_LARGEST
+    return rough[others] + line(rough[others]), max(float(usual), float(largest))
 
 
-def _slope(rough: NDArray[np.float64], residuals: NDArray[np.float64]) -> float:
-    """Return how residuals change with rough scores, by least squares, in [-1, 0].
+def _line(at: Scores, values: Numbers, weights: Numbers) -> Callable[[Scores], Numbers]:
+    """Return the line of least squares through some values; a level one if all are at one place."""
+    middle, level = np.average(at, weights=weights), np.average(values, weights=weights)
+    variance = np.average((at - middle) ** 2, weights=weights)
+    slope = np.average((at - middle) * (values - level), weights=weights) / variance if variance > 0 else 0.0
+    return lambda places: level + slope * (places - middle)
 
-    A residual that falls with the rough score is not believed: beyond what was seen, it would hide units.
-    """
-    deviations = rough - rough.mean()
-    variance = deviations @ deviations
-    slope = deviations @ residuals / variance if variance > 0 else 0.0
-    return float(np.clip(slope, -1, 0))
+
+def _normal_beyond(distances: Numbers) -> Numbers:
+    """Return how likely a standard normal number is above each distance."""
+    return np.array([math.erfc(distance / math.sqrt(2)) / 2 for distance in distances])

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from plait.index.scan.scan_lookup import located
+from plait.index.scan.scan_lookup import absent, located
 
 KEYS = st.integers(0, 30) | st.integers(0, 2**64 - 1)
 
@@ -25,6 +25,12 @@ def test_rows_are_found_where_a_plain_search_finds_them_first(keys, segments):
     expected, nowhere = _searched(keys, segments)
     assert [list(zip(s.units.tolist(), s.rows.tolist(), strict=True)) for s in found.shares] == expected
     assert found.nowhere.tolist() == nowhere
+
+
+@given(st.lists(KEYS, max_size=40), st.lists(st.lists(KEYS, max_size=20), max_size=4))
+def test_absent_keys_are_those_in_no_segment(keys, segments):
+    missing = absent(np.array(keys, np.uint64), [Held(np.array(held, np.uint64)) for held in segments])
+    assert missing.tolist() == [key for key in keys if not any(key in held for held in segments)]
 
 
 def test_a_hundred_thousand_rows_in_many_segments_are_all_found():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
+import resource
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -238,6 +240,32 @@ def test_a_segment_let_go_of_keeps_no_file_open_whether_it_opened_or_not(path, t
         Segment.open(cut)
     gc.collect()
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_several_threads_read_one_segment_at_once(tmp_path):
+    everything = piece(range(2000))
+    segment = Segment.open(written(tmp_path, everything))
+
+    def read(seed: int) -> bool:
+        items = np.random.default_rng(seed).integers(0, 2000, 300)
+        return np.array_equal(segment.read(items), everything[2][items])
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(read, range(40)))
+
+
+@pytest.mark.parametrize("left", [0, 1], ids=["none to open", "one, and none to map"])
+def test_too_many_open_files_are_an_error_with_a_next_step(path, left):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.open(path, os.O_RDONLY)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free + left, hard))
+    try:
+        with pytest.raises(LibraryError, match="how many files may be open"):
+            Segment.open(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert Segment.open(path).problems() == []
 
 
 def _spans() -> dict[str, tuple[int, int]]:

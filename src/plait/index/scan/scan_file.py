@@ -44,7 +44,7 @@ class ScanFile:
         except FileNotFoundError:
             raise
         except OSError as error:
-            raise LibraryError(f"cannot read {path}: {error.strerror}; check who may read it") from error
+            raise self._unreadable(error) from error
         self.close = weakref.finalize(self, os.close, self._descriptor)
         self.counts, self._checksums = self._header()
         self._sections = self.counts.sections()
@@ -62,7 +62,10 @@ class ScanFile:
         """
         last = self._sections[SECTIONS[-1]].end
         skipped = self._sections["planes"].offset // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
-        memory = mmap.mmap(self._descriptor, last - skipped, access=mmap.ACCESS_COPY, offset=skipped)
+        try:
+            memory = mmap.mmap(self._descriptor, last - skipped, access=mmap.ACCESS_COPY, offset=skipped)
+        except OSError as error:
+            raise self._unreadable(error) from error
         arrays: dict[str, NDArray[Any]] = {}
         for name in SECTIONS[1:]:
             section = self._sections[name]
@@ -171,7 +174,13 @@ class ScanFile:
         try:
             return os.preadv(self._descriptor, buffers, offset)
         except OSError as error:
-            raise LibraryError(f"cannot read {self.path}: {error.strerror}; check the disk") from error
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: OSError) -> LibraryError:
+        return LibraryError(
+            f"cannot read {self.path}: {error.strerror}; check the disk, who may read the file, "
+            "and how many files may be open"
+        )
 
 
 def _rest(buffers: list[memoryview], got: int) -> list[memoryview]:

@@ -56,7 +56,7 @@ def located(keys: Keys, segments: Sequence[Keyed]) -> Located:
         keys: (N,) of the rows.
     """
     sizes = [len(segment.keys) for segment in segments]
-    held = np.concatenate([np.empty(0, np.uint64), *(segment.keys for segment in segments)])
+    held = _held(segments)
     places = _first_places(keys, held)
     found = np.flatnonzero(places >= 0)
     row_of = np.full(len(held), -1, np.int64)
@@ -67,6 +67,16 @@ def located(keys: Keys, segments: Sequence[Keyed]) -> Located:
     for share in shares:
         nowhere[share.rows] = False
     return Located(shares, np.flatnonzero(nowhere))
+
+
+def absent(keys: Keys, segments: Sequence[Keyed]) -> Keys:
+    """Return those of some keys that no segment holds, in their order."""
+    return keys[_first_places(keys, _held(segments)) < 0]
+
+
+def _held(segments: Sequence[Keyed]) -> Keys:
+    """Return the keys of all segments one after the other."""
+    return np.concatenate([np.empty(0, np.uint64), *(segment.keys for segment in segments)])
 
 
 def _share(row_of: Places) -> Share:

@@ -94,8 +94,8 @@ def explained(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise LibraryError(
-            f"cannot write scan files in {folder}: {error.strerror or error}; the library is as it was: "
-            "make room on the disk, check that the folder can be written, then try again"
+            f"cannot write scan files in {folder}: {error.strerror or error}; no document is lost: "
+            "make room on the disk, check that the folder can be written, then run  plait compact"
         ) from error
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from plait.errors import LibraryError, ShapeError
 from plait.index.scan.file_format import ScanDamagedError
-from plait.index.scan.scan_lookup import located
+from plait.index.scan.scan_lookup import absent, located
 from plait.index.scan.scan_merging import blocks_of, regrouped
 from plait.index.scan.scan_planes import planes_of
 from plait.index.scan.scan_writing import UNFINISHED, Block, explained, flush_folder, write_file
@@ -53,7 +53,7 @@ class Segments:
 
     def missing(self, keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
         """Return those of some keys that no segment holds, in their order."""
-        return keys[located(keys, self.opened()).nowhere]
+        return absent(keys, self.opened())
 
     def write(
         self, pieces: Iterable[tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.float16]]]

@@ -25,11 +25,12 @@ class GrowingVectors:
 
     def __init__(self, file: Path, *, tokens: int, width: int) -> None:
         self._item = (tokens, width)
-        is_new = not file.exists()
+        is_new = not file.exists() or not file.stat().st_size
         self._file = file.open("w+b" if is_new else "r+b")
         self.count = 0
         if is_new:
             self._write_header()
+            self._sync()
         else:
             self._read_header(file)
         self._start = self._file.tell()

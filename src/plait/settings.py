@@ -18,6 +18,8 @@ class Settings:
     Attributes:
         model: encoder of a new library: "plait-mini", or the folder, pip package or downloaded hub name of
             a ReT, ReT-2 or sentence-transformers model.
+        language: of a new library's words, by name or ISO 639 code ("german", "de"): queries find them in all
+            their forms; "none" compares words as they are written.
         threads: batches encoded at a time, each on one torch thread; 0 means one a core.
         precision: of a ReT model's matrix products: "float32", "bfloat16", "mixed", "int8", or "auto",
             which is bfloat16 where the processor multiplies it itself, else float32.
@@ -36,6 +38,7 @@ class Settings:
     """
 
     model: str = "plait-mini"
+    language: str = "english"
     threads: int = 0
     precision: str = "auto"
     read_workers: int = 1

@@ -284,8 +284,8 @@ def test_threads_that_ask_at_once_read_a_field_once():
         (Filter("created", ">", "May"), "every created is a date, such as 2024-05-01, and 'May' is none"),
         (Filter("created", "<", 5), "every created is a date"),
         (Filter("year", "<", (1, 2)), "year < takes one value, got a list of 2"),
-        (Filter("year", "=", None), "year got None"),  # type: ignore[arg-type]
-        (Filter("year", "in", (2020, {"a": 1})), "year got {'a': 1}"),  # type: ignore[arg-type]
+        (Filter("year", "=", None), "'year' got None"),  # type: ignore[arg-type]
+        (Filter("year", "in", (2020, {"a": 1})), "'year' got {'a': 1}"),  # type: ignore[arg-type]
         (Filter(5, "=", 1), "the field of a filter is a name, got 5"),  # type: ignore[arg-type]
     ],
 )

@@ -30,6 +30,7 @@ from plait.library.gather import gather
 from plait.library.reports import Progress
 from plait.schema import Filter, Unit
 from plait.scoring.vectors import UnitVectors
+from plait.settings import Settings
 
 
 def page(folder: Path, name: str, *, title: str, text: str, color: str | None = None) -> Path:
@@ -73,8 +74,8 @@ def library(manual: Path) -> Iterator[Library]:
         yield opened
 
 
-def sources(library: Library, query: Query, k: int = 10) -> list[str]:
-    return [hit.source for hit in library.search(query, k=k)]
+def sources(library: Library, query: Query, k: int = 10, lanes: Sequence[str] | None = None) -> list[str]:
+    return [hit.source for hit in library.search(query, k=k, lanes=lanes)]
 
 
 def test_text_finds_the_page_that_says_it(library: Library) -> None:
@@ -362,4 +363,40 @@ def test_gathering_takes_each_file_once_documents_before_pictures(manual: Path) 
 
 def test_the_manifest_names_the_model(library: Library) -> None:
     values = json.loads((library.folder / "library.json").read_text())
-    assert (values["format"], values["model"]) == (1, "tiny")
+    assert (values["format"], values["model"], values["language"]) == (2, "tiny", "english")
+
+
+def test_a_library_of_format_1_opens_and_the_next_write_makes_it_format_2(library: Library) -> None:
+    file = library.folder / "library.json"
+    values = json.loads(file.read_text())
+    old = {name: values[name] for name in ("model", "fingerprint", "fields")}
+    file.write_text(json.dumps({**old, "format": 1}))
+    with Library(library.folder, encoder=TinyEncoder(), create=False) as opened:
+        before = sources(opened, Query.of("boiler"))
+        assert json.loads(file.read_text())["format"] == 1
+        assert opened.remove(["grinder.html"]) == 1
+        assert json.loads(file.read_text())["format"] == 2
+        before.remove("grinder.html")
+        assert sources(opened, Query.of("boiler")) == before
+
+
+def test_a_library_of_a_newer_format_is_refused(library: Library) -> None:
+    file = library.folder / "library.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "format": 3}))
+    with pytest.raises(LibraryFormatError, match="has format 3, this plait reads up to 2: upgrade plait"):
+        Library(library.folder, encoder=TinyEncoder(), create=False)
+
+
+def test_the_language_of_a_library_is_that_of_its_first_settings(tmp_path: Path) -> None:
+    (tmp_path / "haus.md").write_text("# Wohnen\n\nDie Häuser stehen dort.\n")
+    asked = Query.of("Haus")
+    with Library(tmp_path, settings=Settings(language="de"), encoder=TinyEncoder()) as german:
+        german.add([tmp_path])
+        assert sources(german, asked, lanes=["bm25"]) == ["haus.md"]
+    with Library(tmp_path, settings=Settings(language="en"), encoder=TinyEncoder()) as opened:
+        assert sources(opened, asked, lanes=["bm25"]) == ["haus.md"]
+    english = Library(tmp_path / "other", encoder=TinyEncoder())
+    english.add([tmp_path / "haus.md"])
+    assert sources(english, asked, lanes=["bm25"]) == []
+    with pytest.raises(InputError, match="no stemmer is known for the language 'elvish'"):
+        Library(tmp_path / "third", settings=Settings(language="elvish"), encoder=TinyEncoder()).add([tmp_path])

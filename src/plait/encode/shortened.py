@@ -101,7 +101,8 @@ class ShortenedEncoder:
 def _as_means(query: Vectors) -> Vectors:
     """Lengthen the tokens of parts that zeros fill, as `QueryVectors` has them."""
     there = (np.abs(query).max(axis=2) > 0).sum(axis=1)
-    return query * (query.shape[1] / np.maximum(there, 1)).astype(np.float32)[:, None, None]
+    means: Vectors = query * (query.shape[1] / np.maximum(there, 1)).astype(np.float32)[:, None, None]
+    return means
 
 
 def size_in(name: str) -> tuple[str, tuple[int, int] | None]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from plait.schema import Scalar
 
-Column = pa.Array | Sequence[Scalar | None]
+Column = Any  # a pyarrow array, or a list of scalars
 
 
 class Readable(Protocol):

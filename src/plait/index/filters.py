@@ -206,7 +206,7 @@ def _checked(condition: Filter) -> Condition:
     values = tuple(value) if isinstance(value, tuple | list) else (value,)
     for one in values:
         if not isinstance(one, str | int | float):
-            raise QueryError(f"a filter compares text, numbers or true and false: {field} got {one!r}")
+            raise QueryError(f"a filter compares text, numbers or true and false: {field!r} got {one!r}")
     if operator in ("<", "<=", ">", ">=") and isinstance(value, tuple | list):
         raise QueryError(f"{field} {operator} takes one value, got a list of {len(values)}")
     return Condition(field, operator, tuple(text(one) for one in values))

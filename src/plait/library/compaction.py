@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from plait.index.backends.lancedb import LanceIndex
-from plait.library import seals, snapshots, table
+from plait.library import leftovers, seals, snapshots, table
 from plait.library.folder import LibraryFolder
 
 
@@ -49,11 +48,7 @@ def compact(folder: LibraryFolder, index: LanceIndex) -> CompactionReport:
         index.optimize(keep_seconds=0)
         table.drop_old_versions(folder.store)
         folder.drop_pictures(index.pictures())
-        for leftover in [folder.path / "spool", folder.path / "mending", *folder.path.rglob(".new-*")]:
-            if leftover.is_dir():
-                shutil.rmtree(leftover, ignore_errors=True)
-            else:
-                leftover.unlink(missing_ok=True)
+        leftovers.clear(folder)
         seals.renew(folder)
     return CompactionReport(
         before,

@@ -20,7 +20,7 @@ from plait.encode.base import Encoder
 from plait.errors import LibraryError, LibraryLockedError, PlaitError
 from plait.index.backends.lancedb import LanceIndex
 from plait.index.base import StoredDocument
-from plait.library import seals, table
+from plait.library import leftovers, seals, table
 from plait.library.diagnosis import Diagnosis, RepairReport
 from plait.library.examination import Examination
 from plait.library.folder import LibraryFolder, write_durably
@@ -152,7 +152,7 @@ class _Repair:
                 self._done.append(f"deleted {finding.where}; the next write makes it again")
 
     def _go_back(self) -> None:
-        """Let the newest version go, as its list of files cannot be used; without another, begin an empty table."""
+        """Let the newest version go, as it cannot be opened; without another, begin an empty table."""
         while (newest := seals.newest_manifest(self._folder)) is not None:
             self._set_aside(newest.relative_to(self._folder.path).as_posix())
             self._look_again()
@@ -210,7 +210,8 @@ class _Repair:
         shutil.rmtree(self._folder.path / "mending", ignore_errors=True)
         if not found or self._seen.manifest is None:
             return set()
-        index = LanceIndex(self._folder.path / "mending", self._seen.manifest.fields)
+        manifest = self._seen.manifest
+        index = LanceIndex(self._folder.path / "mending", manifest.fields, language=manifest.language)
         ingest = Ingest(
             folder=self._folder,
             index=index,
@@ -333,12 +334,9 @@ class _Repair:
     def _leftovers(self) -> None:
         for finding in self._seen.diagnosis.notes:
             path = self._folder.path / finding.where
-            if finding.kind != "leftover" or finding.where == "quarantine":
-                continue
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+            if finding.kind == "leftover" and path.is_file():
+                path.unlink()
+        leftovers.clear(self._folder)
 
     def _set_aside(self, name: str) -> None:
         """Move a file of the library into the quarantine."""

@@ -22,6 +22,7 @@ from plait.library import seals
 from plait.library.diagnosis import Diagnosis
 from plait.library.folder import LibraryFolder
 from plait.library.guarded import GuardedRows, UnreadableError
+from plait.library.leftovers import leftovers
 from plait.library.manifest import Manifest
 from plait.library.reports import Progress, ProgressCallback
 
@@ -367,12 +368,9 @@ class Examination:
                 self.diagnosis.find("snapshot", f"{name}/{file}", "is damaged or missing")
 
     def _leftovers(self) -> None:
-        for name in ("spool", "mending"):
-            if (self.folder.path / name).exists():
-                self.diagnosis.find("leftover", name, "of an interrupted writer", is_note=True)
-        for file in self.folder.path.rglob(".new-*"):
-            name = file.relative_to(self.folder.path).as_posix()
-            self.diagnosis.find("leftover", name, "of an interrupted writer", is_note=True)
+        for path in leftovers(self.folder):
+            name = path.relative_to(self.folder.path).as_posix()
+            self.diagnosis.find("leftover", name, "was left by an interrupted writer", is_note=True)
         hint = self.folder.store / "units.lance" / "_versions" / "latest_version_hint.json"
         newest = seals.newest_manifest(self.folder)
         if newest is not None and hint.is_file() and not _hints_at(hint, newest):

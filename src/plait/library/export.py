@@ -1,7 +1,7 @@
 """A whole library in one file, and back.
 
-The file is a tar archive, which any tar reads, and 80 bytes after its end: "plait export 1 ", the BLAKE2b of all
-before in hex, a newline. In the archive, in this order:
+The file is a tar archive, which any tar reads, and 80 bytes after its end: "plait export 1 ", the BLAKE2b of
+all before in hex, a newline. In the archive, in this order:
 
     plait-export.json       format, library.json, counts
     settings.toml           if the library has one
@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import pyarrow as pa
 
@@ -136,7 +136,7 @@ def _write(source: LibraryFolder, file: IO[bytes], progress: ProgressCallback | 
     documents = sum(1 for _ in seals.catalogue(source))
     wanted: set[str] = set()
     units = pictures = 0
-    with tarfile.open(fileobj=hashed, mode="w|", format=tarfile.GNU_FORMAT) as tar:
+    with tarfile.open(fileobj=cast("IO[bytes]", hashed), mode="w|", format=tarfile.GNU_FORMAT) as tar:
         head = {"format": EXPORT_FORMAT, "library": manifest.to_json(), "documents": documents}
         _put(tar, "plait-export.json", json.dumps(head).encode())
         settings = source.path / "settings.toml"

@@ -1,7 +1,7 @@
 """The library folder on disk: where things lie, what wrote it, and who may write now.
 
 .plait/
-├── library.json    format version, model name and fingerprint, vector fields
+├── library.json    format version, model name and fingerprint, vector fields, language
 ├── settings.toml   optional; the user's own defaults
 ├── store/          the LanceDB table of units
 ├── pictures/ab/    figures and page images, named by the sha256 of their bytes
@@ -11,33 +11,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from plait.errors import LibraryError, LibraryFormatError, LibraryLockedError, NoLibraryError
+from plait.library.manifest import Manifest
 from plait.schema import Picture
-from plait.scoring.vectors import VectorField
 
 NAME = ".plait"
-FORMAT = 2  # 1 had a store whose rows had no digest
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """What `library.json` says: which model filled the library, and with which fields."""
-
-    model: str
-    fingerprint: str
-    fields: tuple[VectorField, ...]
-    format: int = FORMAT
 
 
 class LibraryFolder:
@@ -100,27 +87,24 @@ class LibraryFolder:
         """
         file = self.path / "library.json"
         try:
-            values = json.loads(file.read_text(encoding="utf-8"))
-            found = int(values["format"])
-            if found > FORMAT:
-                raise LibraryFormatError(
-                    f"{self.path} has format {found}, this plait reads up to {FORMAT}: upgrade plait"
-                )
-            fields = tuple(VectorField(**f) for f in values["fields"])
-            return Manifest(str(values["model"]), str(values["fingerprint"]), fields, found)
+            return Manifest.from_json(file.read_text(encoding="utf-8"))
+        except LibraryFormatError as error:
+            raise LibraryFormatError(f"{self.path}: {error}") from error
         except FileNotFoundError as error:
             raise NoLibraryError(f"no library at {self.path}: run  plait add PATH  first") from error
         except OSError as error:
             raise LibraryError(f"cannot read the library {self.path}: {_why(error)}") from error
         except (ValueError, KeyError, TypeError) as error:
             raise LibraryFormatError(
-                f"{file} is damaged ({error}): restore it from a backup, "
+                f"{file} is damaged ({error}): run  plait doctor --repair, restore it from a backup, "
                 f"or move {self.path} away and add again"
             ) from error
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Write `library.json` so that a crash leaves the old or the new one, never half."""
-        write_durably(self.path / "library.json", json.dumps(asdict(manifest), indent=1).encode())
+        (self.path / "copies").mkdir(exist_ok=True)
+        for file in (self.path / "library.json", self.path / "copies" / "library.json"):
+            write_durably(file, manifest.to_json().encode())
 
     @contextmanager
     def writing(self, *, timeout_seconds: float = 10.0) -> Iterator[None]:

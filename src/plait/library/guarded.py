@@ -48,8 +48,8 @@ class GuardedRows:
 
     Args:
         store: the folder of the database.
-        trusted: its files are known to be whole: rows are read in this process, without the second it takes to
-            start another.
+        trusted: its files are known to be whole: rows are read in this process, which saves the start of
+            another.
     """
 
     def __init__(self, store: Path, *, trusted: bool = False) -> None:

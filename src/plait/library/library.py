@@ -16,9 +16,11 @@ from plait.encode.base import Encoder
 from plait.errors import InputError, LibraryError, LibraryFormatError
 from plait.index.backends.lancedb import LanceIndex
 from plait.index.base import StoredDocument
-from plait.library.folder import FORMAT, LibraryFolder, Manifest
+from plait.index.languages import language_named
+from plait.library.folder import LibraryFolder
 from plait.library.gather import gather, source_of
 from plait.library.ingest import Ingest, Read
+from plait.library.manifest import FORMAT, Manifest
 from plait.library.reports import AddReport, LibraryStatus, ProgressCallback
 from plait.schema import Document, Hit, Hits, Picture, Query, Unit
 from plait.search.fusion import Method
@@ -284,7 +286,8 @@ class Library:
             self._manifest = self._folder.read_manifest()
             return
         encoder = self.encoder()
-        manifest = Manifest(encoder.name, encoder.fingerprint, encoder.fields)
+        language = language_named(self._settings.language)
+        manifest = Manifest(encoder.name, encoder.fingerprint, encoder.fields, language=language)
         self._folder.write_manifest(manifest)
         self._manifest = manifest
 
@@ -302,6 +305,7 @@ class Library:
                 self._index = LanceIndex(
                     self._folder.store,
                     self._manifest.fields,
+                    language=self._manifest.language,
                     exact_bytes=self._settings.exact_mb << 20,
                 )
             except OSError as error:

@@ -16,12 +16,19 @@ FORMAT = 2  # 1 had no checksums: neither of rows nor of this file
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What `library.json` says."""
+    """What `library.json` says.
+
+    Attributes:
+        model, fingerprint, fields: of the encoder whose vectors the library holds.
+        format: of the folder.
+        language: whose stems its words are reduced to; see `index.languages`.
+    """
 
     model: str
     fingerprint: str
     fields: tuple[VectorField, ...]
     format: int = FORMAT
+    language: str = "english"
 
     def to_json(self) -> str:
         """Return the file's text, with a checksum of what it says."""
@@ -46,7 +53,8 @@ class Manifest:
         if found != 1 and checksum != _checksum(values):
             raise ValueError("its checksum does not fit")
         fields = tuple(VectorField(**field) for field in values["fields"])
-        return cls(str(values["model"]), str(values["fingerprint"]), fields, found)
+        language = str(values.get("language", "english"))
+        return cls(str(values["model"]), str(values["fingerprint"]), fields, found, language)
 
 
 def _checksum(values: Mapping[str, Any]) -> str:

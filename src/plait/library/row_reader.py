@@ -1,8 +1,8 @@
 """The process that reads rows for `plait doctor`: LanceDB may end it when it meets damage, and then only it.
 
-Run as a script: `row_reader.py STORE`. Each line on standard input asks for rows: a JSON object with "rows" (row ids; null: all ids instead of rows) and "columns" (null: all). Each answer
-on standard output is a number of 8 bytes, then so many bytes of an Arrow stream; or, with the highest bit set,
-of a reason.
+Run as a script: `row_reader.py STORE`. Each line on standard input asks for rows: a JSON object with "rows"
+(row ids; null: all ids instead of rows) and "columns" (null: all). Each answer on standard output is a number
+of 8 bytes, then so many bytes of an Arrow stream; or, with the highest bit set, of a reason.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Named states of a library to go back to: each a library of its own, made of links to the same files.
 
-A file of the store and a picture never change once written, so a link keeps them at no cost, and what is later
-removed from the library stays in the snapshot. It is no backup: a damaged disk block damages both.
+A file of the store and a picture never change once written, so a link keeps them at no cost, and what is
+later removed from the library stays in the snapshot. It is no backup: a damaged disk block damages both.
 """
 
 from __future__ import annotations
@@ -18,12 +18,15 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from filelock import FileLock
+
 from plait.errors import InputError, LibraryError, LibraryFormatError, LibraryLockedError
 from plait.index import rows
 from plait.library import seals, table
 from plait.library.examination import Examination
 from plait.library.folder import LibraryFolder, write_durably
-from plait.library.manifest import FORMAT, Manifest
+from plait.library.leftovers import IN_USE
+from plait.library.manifest import FORMAT
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _TRIES = 5
@@ -58,6 +61,7 @@ def save(folder: LibraryFolder, name: str) -> SnapshotInfo:
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         info = SnapshotInfo(name, now, len(stored), sum(document.units for document in stored))
         write_durably(clone.path / "snapshot.json", json.dumps(asdict(info)).encode())
+        (clone.path / IN_USE).unlink(missing_ok=True)
         os.rename(clone.path, target)
     return info
 
@@ -134,18 +138,24 @@ def cloned(folder: LibraryFolder, *, near: Path | None = None) -> Iterator[Libra
     except OSError as error:
         raise LibraryError(f"cannot write {snapshots}: {error.strerror}; check who owns it") from error
     try:
-        clone = LibraryFolder(path)
-        for _ in range(_TRIES):
-            if _clone(folder, clone):
-                yield clone
-                return
-            shutil.rmtree(path)
-            path.mkdir()
-        raise LibraryLockedError(f"{folder.path} kept changing: wait for its writer, then try again")
-    except OSError as error:
-        raise LibraryError(f"cannot write {snapshots}: {error.strerror}; check the disk") from error
+        with FileLock(path / IN_USE):
+            clone = LibraryFolder(path)
+            _clone_whole(folder, clone)
+            yield clone
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+def _clone_whole(folder: LibraryFolder, clone: LibraryFolder) -> None:
+    try:
+        for _ in range(_TRIES):
+            if _clone(folder, clone):
+                return
+            for part in ("store", "pictures", "copies"):
+                shutil.rmtree(clone.path / part, ignore_errors=True)
+    except OSError as error:
+        raise LibraryError(f"cannot write {clone.path}: {error.strerror}; check the disk") from error
+    raise LibraryLockedError(f"{folder.path} kept changing: wait for its writer, then try again")
 
 
 def _clone(folder: LibraryFolder, clone: LibraryFolder) -> bool:
@@ -156,7 +166,7 @@ def _clone(folder: LibraryFolder, clone: LibraryFolder) -> bool:
         used = [path for path in seals.sealed_files(folder) if seals.is_in_use(folder, path)]
         for path in used:
             _link(folder.path / path, clone.path / path, copy="/data/" not in path)
-    clone.write_manifest(Manifest(manifest.model, manifest.fingerprint, manifest.fields, manifest.format))
+    clone.write_manifest(manifest)
     seals.adopt(clone, {path: seal for path, seal in known.items() if path in used})
     seals.refuse_damaged(clone)
     settings = folder.path / "settings.toml"

@@ -33,7 +33,8 @@ def overwrite(store: Path, fields: Sequence[VectorField], tables: Iterable[pa.Ta
     batches = (batch for table in tables for batch in _fitted(table, fields, schema).to_batches())
     with changing(store):
         reader = pa.RecordBatchReader.from_batches(schema, batches)
-        lancedb.connect(store).create_table(NAME, data=reader, schema=schema, mode="overwrite")
+        mode = "overwrite" if (store / f"{NAME}.lance").exists() else "create"
+        lancedb.connect(store).create_table(NAME, data=reader, schema=schema, mode=mode)
 
 
 def drop_old_versions(store: Path) -> None:

@@ -121,7 +121,7 @@ class _Ranking:
         sample, from which their number is estimated.
         """
         near, near_sizes = _groups(self._rows[done:])
-        far, far_sizes = _groups(self._sample[self.rough[self._sample] < self._lowest])
+        far, far_sizes = _groups(self._far)
         each = (self._size - len(self._rows)) / max(1.0, far_sizes.sum())
         return np.concatenate([near, far]), np.concatenate([near_sizes, each * far_sizes])
 
@@ -135,9 +135,10 @@ class _Ranking:
     def _order(self, wanted: int) -> None:
         """Order about so many units, those that score best."""
         place = wanted // self._stride
-        there = place < len(self._sample)
-        self._lowest = self.rough[self._sample[place]] if there else np.float32(-np.inf)
-        self._rows = self._sorted(np.flatnonzero(self.rough >= self._lowest))
+        scores = self.rough[self._sample]
+        lowest = scores[place] if place < len(scores) else np.float32(-np.inf)
+        self._rows = self._sorted(np.flatnonzero(self.rough >= lowest))
+        self._far = self._sample[np.count_nonzero(scores >= lowest) :]
 
     def _sorted(self, rows: Rows) -> Rows:
         return rows[np.argsort(-self.rough[rows], kind="stable")]
@@ -145,7 +146,7 @@ class _Ranking:
 
 def _groups(rows: Rows) -> tuple[Rows, Numbers]:
     """Return the first rows and the sizes of groups of neighbours, the larger the further they are."""
-    edges = np.unique(np.geomspace(1, len(rows) + 1, _GROUPS).astype(np.intp)) - 1
+    edges = np.unique(np.rint(np.exp(np.linspace(0, math.log(len(rows) + 1), _GROUPS))).astype(np.intp)) - 1
     return rows[edges[:-1]], np.diff(edges).astype(np.float64)
 
 
@@ -174,18 +175,18 @@ def _expected(rough: Scores, known: _Known, first: Rows, others: Rows) -> tuple[
     controls = known.rows[rough[known.rows] < rough[first[-1]]]
     weights = np.repeat([1 / len(near), 1 / max(1, len(controls))], [len(near), len(controls)])
     rows = np.concatenate([near, controls])
-    line = _line(rough[rows], known.residuals(rows), weights)
-    usual = np.sqrt(np.average((known.residuals(rows) - line(rough[rows])) ** 2, weights=weights))
+    line = _line(rough[rows], known.residuals(rows), weights / weights.sum())
+    usual = math.sqrt(weights @ (known.residuals(rows) - line(rough[rows])) ** 2 / weights.sum())
     off = np.sort(known.residuals(known.rows) - line(rough[known.rows]))
     largest = off[-math.ceil(_LARGEST * len(off)) :].mean() / _MEAN_OF_LARGEST
-    return rough[others] + line(rough[others]), max(float(usual), float(largest))
+    return rough[others] + line(rough[others]), max(usual, float(largest))
 
 
 def _line(at: Scores, values: Numbers, weights: Numbers) -> Callable[[Scores], Numbers]:
     """Return the line of least squares through some values; a level one if all are at one place."""
-    middle, level = np.average(at, weights=weights), np.average(values, weights=weights)
-    variance = np.average((at - middle) ** 2, weights=weights)
-    slope = np.average((at - middle) * (values - level), weights=weights) / variance if variance > 0 else 0.0
+    middle, level = weights @ at, weights @ values
+    variance = weights @ (at - middle) ** 2
+    slope = weights @ ((at - middle) * (values - level)) / variance if variance > 0 else 0.0
     return lambda places: level + slope * (places - middle)
 
 

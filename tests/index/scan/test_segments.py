@@ -19,6 +19,7 @@ import pytest
 from tests.helpers.scan_files import FIELD, piece, read_back, vectors_of, written
 
 from plait.errors import LibraryError, ShapeError
+from plait.index.scan.scan_planes import planes_of
 from plait.index.scan.segments import Segments
 from plait.scoring.vectors import VectorField
 
@@ -125,6 +126,14 @@ def test_a_file_merged_between_listing_and_opening_is_looked_for_again(segments,
     assert set(read_back(reader.opened())) == set(range(8))
 
 
+def test_keys_and_sizes_of_another_integer_type_are_stored_as_they_are(segments):
+    keys, sizes, vectors = piece([2**62 + 1, 3], [2, 1])
+    segments.write([(keys.astype(np.int64), sizes.astype(np.int32), vectors)])
+    [one] = segments.opened()
+    assert one.keys.tolist() == [2**62 + 1, 3]
+    assert one.offsets.tolist() == [0, 2, 3]
+
+
 def test_a_segment_once_open_is_the_same_object_until_its_file_goes(segments):
     segments.write([piece([1])])
     [first] = segments.opened()
@@ -153,6 +162,7 @@ def test_units_all_without_items_are_stored_too(segments):
         (*piece([1, 2])[:2], piece([1])[2]),
         (piece([1])[0], *piece([1, 2])[1:]),
         piece([1], field=VectorField(FIELD.name, FIELD.width + 1, FIELD.tokens, "unit", "joint")),
+        (*piece([1])[:2], piece([1])[2].astype(np.float32)),
     ],
 )
 def test_a_piece_that_does_not_fit_leaves_no_file(segments, tmp_path, wrong):
@@ -225,17 +235,25 @@ def test_a_file_without_live_units_is_deleted(segments, tmp_path):
     assert len(_files(tmp_path)) == 1
 
 
-def test_purging_leaves_no_byte_of_a_dead_units_vectors_in_any_file(segments, tmp_path):
-    field_bytes = {key: _stored_bytes(key) for key in range(40)}
+def test_purging_leaves_no_byte_of_a_dead_unit_in_any_file(segments, tmp_path):
+    keys = [10**15 + 997 * number for number in range(40)]
     for first in range(0, 40, 10):
-        segments.write([piece(range(first, first + 10))])
-    (tmp_path / "scan" / FIELD.name / "half.new").write_bytes(b"".join(field_bytes[7]))
-    live = np.array([key for key in range(40) if key not in (7, 25, 39)], np.uint64)
-    assert _holders(tmp_path, field_bytes[7])
-    segments.tidy(live, purge=True)
-    for key, patterns in field_bytes.items():
-        assert bool(_holders(tmp_path, patterns)) == (key in live)
-    assert set(read_back(segments.opened())) == set(live.tolist())
+        segments.write([piece(keys[first : first + 10])])
+    dead = {keys[7], keys[25], keys[39]}
+    (tmp_path / "scan" / FIELD.name / "half.new").write_bytes(b"".join(stored_bytes(keys[7])))
+    assert all(pattern in _all_bytes(tmp_path) for key in keys for pattern in stored_bytes(key))
+    segments.tidy(np.array([key for key in keys if key not in dead], np.uint64), purge=True)
+    left = _all_bytes(tmp_path)
+    for key in keys:
+        assert [pattern in left for pattern in stored_bytes(key)] == 11 * [key not in dead]
+    assert set(read_back(segments.opened())) == set(keys) - dead
+
+
+def stored_bytes(key: int) -> list[bytes]:
+    """Return what a file holds of a unit: its key, its vectors and their four planes."""
+    planes, _ = planes_of(vectors_of(key))
+    parts = [np.uint64(key), *vectors_of(key)[0], *planes[:, 0]]
+    return [part.tobytes() for part in parts]
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="the system does not list open files")
@@ -445,13 +463,8 @@ def states(folder: Path) -> dict[Path, tuple[int, int]]:
     return {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in _files(folder)}
 
 
-def _stored_bytes(key: int) -> list[bytes]:
-    """Return what a file would hold of a unit: its vectors, and its key."""
-    return [vector.tobytes() for vector in vectors_of(key)[0]]
-
-
-def _holders(folder: Path, patterns: list[bytes]) -> list[Path]:
-    return [path for path in _files(folder) if any(pattern in path.read_bytes() for pattern in patterns)]
+def _all_bytes(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in _files(folder))
 
 
 def _key_of(path: Path) -> int:

@@ -15,7 +15,7 @@ from plait.index.scan.costs import Costs
 from plait.index.scan.segment import Segment
 from plait.scoring.vectors import VectorField, Vectors
 
-_AT_A_TIME = 1024  # units whose vectors are read together: 8 MB of 32 x 128 in half precision
+_AT_A_TIME = 256  # units whose vectors are read together: 2 MB of 32 x 128 in half precision
 _WORTH_ALL = 0.3  # from this share on, scoring a whole segment is cheaper than gathering what is wanted
 
 Rows = NDArray[np.intp]
@@ -106,7 +106,7 @@ class ScannedField:
         scores = np.full(len(rows), np.nan, np.float32)
         with self._costs.exact(len(rows)):
             for places, segment, units in self._read_from(rows):
-                items, starts = _items_of(segment, units)
+                items, starts = segment.items_of(units)
                 best = _best(kernels.exact(segment.read(items), query), starts)
                 scores[places] = weights.astype(np.float32) @ best
         return scores
@@ -132,7 +132,7 @@ class ScannedField:
         self._check(query, weights)
         best: list[int | None] = [None] * len(rows)
         for places, segment, units in self._read_from(np.asarray(rows, np.intp)):
-            items, starts = _items_of(segment, units)
+            items, starts = segment.items_of(units)
             similarity = weights @ kernels.exact(segment.read(items), query)
             for place, of_unit in zip(places.tolist(), np.split(similarity, starts[1:]), strict=True):
                 best[place] = int(of_unit.argmax())
@@ -167,7 +167,7 @@ def _rough(segment: Segment, units: Units, query: Vectors) -> Vectors:
     """Return (parts, units) the rough similarity of each unit's best item."""
     count = len(segment.keys)
     if len(units) < _WORTH_ALL * count:
-        items, starts = _items_of(segment, units)
+        items, starts = segment.items_of(units)
         return _best(kernels.rough(segment.planes, segment.scales, query, items), starts)
     best = _best(kernels.rough(segment.planes, segment.scales, query), segment.offsets[:-1])
     return best if len(units) == count and (np.diff(units) == 1).all() else best[:, units]
@@ -179,11 +179,3 @@ def _best(similarity: Vectors, starts: NDArray[np.int64]) -> Vectors:
         return similarity
     best: Vectors = np.maximum.reduceat(similarity, starts, axis=1)
     return best
-
-
-def _items_of(segment: Segment, units: Units) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the items of some units, and where each unit's begin among them."""
-    begins = segment.offsets[units]
-    sizes = segment.offsets[units + 1] - begins
-    starts = np.cumsum(sizes) - sizes
-    return np.arange(int(sizes.sum())) + np.repeat(begins - starts, sizes), starts

@@ -158,10 +158,10 @@ class Segments:
         self, keys: NDArray[np.uint64], sizes: NDArray[np.int64], vectors: NDArray[np.float16]
     ) -> Block:
         expected = (int(sizes.sum()), self._field.tokens, self._field.width)
-        if len(keys) != len(sizes) or vectors.shape != expected:
+        if len(keys) != len(sizes) or vectors.shape != expected or vectors.dtype != np.float16:
             raise ShapeError(
-                f"{len(keys)} keys, {len(sizes)} sizes and vectors {vectors.shape}; "
-                f"expected as many sizes as keys, and vectors {expected}"
+                f"{len(keys)} keys, {len(sizes)} sizes and {vectors.dtype} vectors {vectors.shape}; "
+                f"expected as many sizes as keys, and float16 vectors {expected}"
             )
         planes, scales = planes_of(vectors)
-        return Block(keys, sizes, vectors, planes, scales)
+        return Block(keys.astype(np.uint64), sizes.astype(np.int64), vectors, planes, scales)

@@ -4,7 +4,7 @@
     python -m benchmarks.search.ladder [--documents 10000] [--queries 500] [--vectors FOLDER] [--write NAME]
 
 Rungs are those of `plait.scoring.quantise`. Queries stay as they are, but for their width where that of the
-documents is cut. "rescored" takes the best so many by a rung and ranks them by the float16 vectors, which then
+documents is cut. "rescored" ranks the best so many of a rung by the float16 vectors, which then
 have to be kept too, on disk. The ten nearest are those of float32 products with the float16 vectors.
 
 First tokens and first numbers of each vector are what a model trained with Matryoshka is for; the vectors of

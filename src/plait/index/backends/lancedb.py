@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -31,6 +31,7 @@ from plait.errors import LibraryError, LibraryFormatError, LibraryLockedError
 from plait.index import rows
 from plait.index.base import Entry, StoredDocument
 from plait.index.languages import language_named
+from plait.index.scan.scan_lookup import located
 from plait.index.scan.segments import Segments
 from plait.index.snapshot import EXACT_BYTES, TableSnapshot
 from plait.scoring.vectors import VectorField
@@ -109,7 +110,8 @@ class LanceIndex:
             if self._table.stats()["fragment_stats"]["num_fragments"] >= _TIDY_AT:
                 self._merge(keep_seconds=_KEEP_SECONDS)
             if self._unscanned >= _UNSCANNED:
-                self._scan_files(purge=False)
+                with suppress(LibraryError):  # the documents are stored; `optimize` tries again, and says why
+                    self._scan_files(purge=False)
 
     def remove(self, document_ids: Sequence[str]) -> int:
         """Remove documents in one commit; return how many were there.
@@ -248,8 +250,8 @@ class LanceIndex:
             if int(items.sum()) * field.tokens * field.width * 4 <= self._exact_bytes:
                 keys = row_ids = np.empty(0, np.uint64)
             segments.tidy(keys, purge=purge)  # first, as it drops damaged files
-            missing = np.isin(keys, segments.missing(keys))
-            if missing.any():
+            missing = located(keys, segments.opened()).nowhere
+            if len(missing):
                 segments.write(self._pieces(field, row_ids[missing]))
         self._unscanned = 0
 

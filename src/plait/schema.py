@@ -359,7 +359,7 @@ class SearchPlan:
         if self.is_exact:
             return f"exact: compared with all {self.units:,} units"
         return (
-            f"compared with {self.rescored:,} of {self.units:,} units exactly, chosen by rough scores of all; "
+            f"compared with {self.rescored:,} of {self.units:,} units exactly, chosen by rough scores; "
             f"expected recall {self.expected_recall:.4f}, asked {self.recall:g}"
         )
 

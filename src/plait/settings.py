@@ -18,6 +18,8 @@ class Settings:
     Attributes:
         model: encoder of a new library: "plait-mini", or the folder, pip package or downloaded hub name of
             a ReT, ReT-2 or sentence-transformers model.
+        vectors: how a new library keeps its vectors, from exact to small: "float16", "int8", "pooled" or
+            "binary"; see `scoring.keeping`.
         language: of a new library's words, by name or ISO 639 code ("german", "de"): queries find them in all
             their forms; "none" compares words as they are written.
         threads: batches encoded at a time, each on one torch thread; 0 means one a core.
@@ -38,6 +40,7 @@ class Settings:
     """
 
     model: str = "plait-mini"
+    vectors: str = "float16"
     language: str = "english"
     threads: int = 0
     precision: str = "auto"

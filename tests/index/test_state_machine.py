@@ -105,7 +105,7 @@ def entry_of(seed: int) -> Entry:
 
 
 # Numbers that entries are made of, not the entries: a series that draws thousands of values is cut short.
-batches = st.lists(st.integers(0, 255), min_size=1, max_size=4).map(
+batches = st.lists(st.integers(0, 63), min_size=1, max_size=4).map(
     lambda seeds: list({entry.document.id: entry for entry in map(entry_of, seeds)}.values())
 )
 queries = st.tuples(st.integers(1, 2), st.integers(0, 6), st.sampled_from((0.25, 0.5, 0.9)))
@@ -148,6 +148,15 @@ class StoreMachine(RuleBasedStateMachine):
         for entry in batch:
             self.stored[entry.document.id] = entry
             self.counts[entry.document.id] += 1
+
+    @rule(year=st.sampled_from((1999, 2024)), text=st.sampled_from(WORDS))
+    def date(self, year: int, text: str) -> None:
+        """Change documents but not their units, between two searches for words."""
+        check_words(self.index.snapshot(), self.stored, [text], [1.0], ())
+        for entry in list(self.stored.values())[:2]:
+            metadata = {**entry.document.metadata, "year": year}
+            self.add([replace(entry, document=replace(entry.document, metadata=metadata))])
+        check_words(self.index.snapshot(), self.stored, [text], [1.0], ())
 
     @rule(batch=batches, how=st.sampled_from(("twice", "nan", "wide")))
     def add_what_is_refused(self, batch: list[Entry], how: str) -> None:
@@ -362,5 +371,5 @@ def bm25(texts: Sequence[str], asked: Sequence[tuple[str, float]]) -> list[float
     return scores
 
 
-StoreMachine.TestCase.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+StoreMachine.TestCase.settings = settings(max_examples=20, stateful_step_count=20, deadline=None)
 TestStore = pytest.mark.slow(StoreMachine.TestCase)

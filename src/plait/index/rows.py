@@ -11,7 +11,7 @@ Because one row holds all of a unit, one commit makes a document visible in ever
     unit          the Unit as JSON; null where ordinal is -1
     document      the StoredDocument as JSON, on the row of its lowest ordinal; null elsewhere
     terms, counts, words          the lexical lane: `lexical.term_counts` of the unit's text
-    <field>_vectors               a vector field: items x tokens vectors of float16, items first
+    <field>_vectors               a vector field: items x tokens vectors, items first, as it is kept
     <field>_items                 how many items those are
     digest        a checksum of all other cells, which also names what is derived from them
 
@@ -34,6 +34,7 @@ from plait.errors import InputError, ShapeError
 from plait.index.base import Entry, StoredDocument
 from plait.index.lexical import term_counts
 from plait.schema import Unit, unit_from_dict
+from plait.scoring.keeping import kept, numbers_kept, restored
 from plait.scoring.vectors import UnitVectors, VectorField, Vectors
 
 
@@ -60,7 +61,7 @@ def schema_of_format_1(fields: Sequence[VectorField]) -> pa.Schema:
             pa.field("terms", pa.list_(pa.uint64())),
             pa.field("counts", pa.list_(pa.uint16())),
             pa.field("words", pa.uint32()),
-            *(pa.field(column(f.name), pa.list_(pa.list_(pa.float16(), f.width))) for f in fields),
+            *(pa.field(column(f.name), _vector_type(f)) for f in fields),
         ]
     )
 
@@ -141,10 +142,12 @@ def lists(cells: pa.ListArray) -> tuple[NDArray[Any], NDArray[np.int64]]:
 
 
 def vectors(cells: pa.ListArray, field: VectorField) -> tuple[NDArray[np.float16], NDArray[np.int64]]:
-    """Return (items, tokens, width) the vectors of a column, and how many items each row holds."""
+    """Return (items, tokens kept, width) the vectors of a column, and how many items each row holds."""
     sizes = cells.value_lengths().fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
     flat = cells.flatten().flatten().to_numpy(zero_copy_only=False)
-    return flat.reshape(-1, field.tokens, field.width), sizes // field.tokens
+    numbers, _ = numbers_kept(field.kept, field.width)
+    codes = flat.reshape(-1, field.tokens_kept, numbers)
+    return restored(codes, field.kept, field.width), sizes // field.tokens_kept
 
 
 def _chunks(cells: Any) -> list[Any]:
@@ -228,12 +231,17 @@ def _padded(entry: Entry) -> list[UnitVectors]:
     return list(entry.vectors) or [UnitVectors({})]
 
 
+def _vector_type(field: VectorField) -> pa.DataType:
+    numbers, dtype = numbers_kept(field.kept, field.width)
+    return pa.list_(pa.list_(pa.from_numpy_dtype(dtype), numbers))
+
+
 def _vector_column(field: VectorField, units: Sequence[UnitVectors]) -> pa.ListArray:
     empty = np.empty((0, field.tokens, field.width), np.float32)
     items: list[Vectors] = [unit.fields.get(field.name, empty) for unit in units]
-    flat = np.concatenate([empty, *items]).astype(np.float16).reshape(-1)
-    offsets = np.cumsum([0, *(len(one) * field.tokens for one in items)])
-    inner = pa.FixedSizeListArray.from_arrays(pa.array(flat, pa.float16()), field.width)
+    codes = kept(np.concatenate([empty, *items]), field.kept)
+    offsets = np.cumsum([0, *(len(one) * field.tokens_kept for one in items)])
+    inner = pa.FixedSizeListArray.from_arrays(pa.array(codes.reshape(-1)), codes.shape[2])
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), inner)
 
 

@@ -237,7 +237,7 @@ class TableSnapshot:
         """Return how much memory a field takes as float32; 0 in format 1, which counts no items."""
         if field.name not in self._order.items:
             return 0
-        return int(self._order.items[field.name].sum(dtype=np.int64)) * field.tokens * field.width * 4
+        return int(self._order.items[field.name].sum(dtype=np.int64)) * field.tokens_kept * field.width * 4
 
     def _scanned(self, field: VectorField) -> ScannedField:
         """Return the field by its scan files; rows that stand in none are read into memory."""
@@ -276,7 +276,7 @@ class TableSnapshot:
             sizes[places] = counts
             pieces.append((items, counts, places))
         offsets = np.concatenate([[0], np.cumsum(sizes)])
-        vectors = np.empty((field.tokens, int(offsets[-1]), field.width), np.float32)
+        vectors = np.empty((field.tokens_kept, int(offsets[-1]), field.width), np.float32)
         while pieces:  # each half-precision piece is let go once it is copied
             items, counts, places = pieces.pop()
             first = np.cumsum(counts) - counts

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast, get_args
 
 from plait.encode import load_encoder
 from plait.encode.base import Encoder
@@ -23,6 +23,7 @@ from plait.library.ingest import Ingest, Read
 from plait.library.manifest import FORMAT, Manifest
 from plait.library.reports import AddReport, LibraryStatus, ProgressCallback
 from plait.schema import Document, Hit, Hits, Picture, Query, Unit
+from plait.scoring.vectors import Rung
 from plait.search.fusion import Method
 from plait.search.searcher import Searcher
 from plait.settings import Settings, load_settings
@@ -287,7 +288,12 @@ class Library:
             return
         encoder = self.encoder()
         language = language_named(self._settings.language)
-        manifest = Manifest(encoder.name, encoder.fingerprint, encoder.fields, language=language)
+        if self._settings.vectors not in get_args(Rung):
+            known = ", ".join(get_args(Rung))
+            raise InputError(f"vectors cannot be kept as {self._settings.vectors!r}: use one of {known}")
+        rung = cast("Rung", self._settings.vectors)
+        fields = tuple(replace(field, kept=rung) for field in encoder.fields)
+        manifest = Manifest(encoder.name, encoder.fingerprint, fields, language=language)
         self._folder.write_manifest(manifest)
         self._manifest = manifest
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from plait.errors import InputError
-from plait.scoring.vectors import Vectors
-
-Rung = Literal["float16", "int8", "pooled", "binary"]
+from plait.scoring.vectors import Rung, Vectors
 
 _POOLED = 8  # vectors an item on the rung of that name
 _ROUNDS = 5  # more change no ranking

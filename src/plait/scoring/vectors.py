@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Vectors = NDArray[np.float32]
+Rung = Literal["float16", "int8", "pooled", "binary"]
+POOLED_TOKENS = 8  # vectors an item on the rung of that name
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,7 @@ class VectorField:
         items: what one item stands for. A unit's score is the best over its items.
         asks: which side of a query this field answers: its "text", its "image", or the two fused
             ("joint").
+        kept: how a library keeps its vectors; see `scoring.keeping`.
     """
 
     name: str
@@ -30,6 +33,12 @@ class VectorField:
     tokens: int
     items: Literal["passage", "figure", "unit"]
     asks: Literal["text", "image", "joint"]
+    kept: Rung = "float16"
+
+    @property
+    def tokens_kept(self) -> int:
+        """Vectors an item in the library."""
+        return min(self.tokens, POOLED_TOKENS) if self.kept == "pooled" else self.tokens
 
 
 @dataclass(frozen=True, slots=True)

@@ -270,7 +270,7 @@ def test_too_many_open_files_are_an_error_with_a_next_step(path, left):
 
 def _spans() -> dict[str, tuple[int, int]]:
     """Return the bytes of each part of the file in `path`, with the zeros that follow it."""
-    sections = Counts(FIELD.name, FIELD.tokens, FIELD.width, 4, 40, 39).sections()
+    sections = Counts(FIELD.name, FIELD.tokens, FIELD.width, FIELD.kept, 4, 40, 39).sections()
     return {"header": (0, PAGE)} | {name: (part.offset, part.end) for name, part in sections.items()}
 
 

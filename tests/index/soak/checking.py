@@ -94,8 +94,8 @@ def _of_vectors(snapshot: Snapshot, name: str, whole: Entry) -> Iterator[str]:
     for row, vectors in zip(snapshot.documents_of()[name], whole.vectors, strict=False):
         for field in FIELDS:
             own = vectors.fields.get(field.name, np.empty((0, field.tokens, field.width), np.float32))
-            for item in own:
-                scores = snapshot.field_scores(field.name, item[None], _ONE)
+            if len(own):
+                scores = snapshot.field_scores(field.name, own, np.full(len(own), 1 / len(own), np.float32))
                 if np.nanargmax(scores) != row or abs(scores[row] - 1) > 2e-3:
                     yield f"{field.name} of {name}: row {row} scores {scores[row]} by its own vectors"
             rough, _ = snapshot.rough_scores(field.name, _any(field), _ONE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Literal
 
 from tests.helpers.entries import make_entry, random_vectors
@@ -75,6 +76,7 @@ def step(seed: int, number: int, stored: Stored) -> Step:
     return Step(kind, dict.fromkeys(chosen, number))
 
 
+@cache
 def entry(name: str, version: int) -> Entry:
     """Return a document in one of its versions: up to four units, some without vectors.
 

@@ -247,7 +247,7 @@ class LanceIndex:
         for field in self._fields:
             segments = self._segments[field.name]
             keys, row_ids, items = self._scannable(field)
-            if int(items.sum()) * field.tokens * field.width * 4 <= self._exact_bytes:
+            if int(items.sum()) * field.tokens_kept * field.width * 4 <= self._exact_bytes:
                 keys = row_ids = np.empty(0, np.uint64)
             segments.tidy(keys, purge=purge)  # first, as it drops damaged files
             missing = located(keys, segments.opened()).nowhere

@@ -1,7 +1,7 @@
 """What lies where in a scan file: one page of header, then five sections, all checksummed.
 
     header      magic, format, checksum, then JSON: counts, and the place and checksum of each section
-    vectors     (items, tokens, width) float16, exact
+    vectors     (items, tokens, numbers a vector), as the library keeps them
     planes      (planes, items, width) int8, a few pooled vectors an item
     scales      (items,) float32; a pooled vector is its plane's numbers times its item's scale
     offsets     (units + 1,) int64, where each unit's items begin
@@ -24,6 +24,8 @@ from typing import Any
 import numpy as np
 
 from plait.errors import LibraryError
+from plait.scoring.keeping import numbers_kept
+from plait.scoring.vectors import Rung
 
 PAGE = 4096
 SECTIONS = ("vectors", "planes", "scales", "offsets", "keys")
@@ -71,20 +73,23 @@ class Counts:
     Attributes:
         field: name of the vector field.
         tokens, width: vectors an item, and numbers a vector.
+        kept: how the vectors are; see `scoring.keeping`.
         planes: pooled vectors an item.
     """
 
     field: str
     tokens: int
     width: int
+    kept: Rung
     planes: int
     units: int
     items: int
 
     def sections(self) -> dict[str, Section]:
         """Return every section by name, in the order of the file."""
+        numbers, kept_as = numbers_kept(self.kept, self.width)
         shapes: tuple[tuple[tuple[int, ...], str], ...] = (
-            ((self.items, self.tokens, self.width), "<f2"),
+            ((self.items, self.tokens, numbers), kept_as.str),
             ((self.planes, self.items, self.width), "<i1"),
             ((self.items,), "<f4"),
             ((self.units + 1,), "<i8"),

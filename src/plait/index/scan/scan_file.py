@@ -8,6 +8,7 @@ import weakref
 import zlib
 from collections.abc import Iterator
 from itertools import pairwise
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from plait.errors import LibraryError
 from plait.index.scan.file_format import PAGE, SECTIONS, Counts, ScanDamagedError, Section, decoded
+from plait.scoring.keeping import restored
 
 _MOST_BUFFERS = 1024  # a call; the system's own limit
 _AT_ONCE = 1 << 20  # bytes
@@ -48,7 +50,9 @@ class ScanFile:
         self.close = weakref.finalize(self, os.close, self._descriptor)
         self.counts, self._checksums = self._header()
         self._sections = self.counts.sections()
-        self._item_bytes = self.counts.tokens * self.counts.width * 2
+        vectors = self._sections["vectors"]
+        self._item_shape, self._kept_as = vectors.shape[1:], vectors.dtype
+        self._item_bytes = prod(self._item_shape) * self._kept_as.itemsize
         self._check_length()
 
     def mapped(self) -> dict[str, NDArray[Any]]:
@@ -85,15 +89,15 @@ class ScanFile:
             IndexError: the file has no such item.
             LibraryError: the file was closed, or the disk failed.
         """
-        result = np.empty((len(items), self.counts.tokens, self.counts.width), np.float16)
+        result = np.empty((len(items), *self._item_shape), self._kept_as)
         if not result.size:
-            return result
+            return restored(result, self.counts.kept, self.counts.width)
         rows = np.argsort(items, kind="stable")
         ascending = items[rows]
         if ascending[0] < 0 or ascending[-1] >= self.counts.items:
             raise IndexError(f"{self.path} has {self.counts.items} items; asked for {ascending[[0, -1]]}")
         self._read_ascending(ascending, rows, result.reshape(-1).view(np.uint8).data)
-        return result
+        return restored(result, self.counts.kept, self.counts.width)
 
     def problems(self) -> list[str]:
         """Read every byte; return one line for each part that is not as it was written."""

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from plait.errors import LibraryError
 from plait.index.scan.file_format import PAGE, Counts, encoded, filling
 from plait.index.scan.scan_planes import planes_for
+from plait.scoring.keeping import kept
 from plait.scoring.vectors import VectorField, Vectors
 
 UNFINISHED = ".new"  # the suffix of what is being written; after a crash, of what no one will finish
@@ -30,7 +31,7 @@ class Block:
     Attributes:
         keys: (units,).
         sizes: (units,) how many items each has.
-        vectors: (items, tokens, width).
+        vectors: (items, tokens kept, width), what is left of them as they are kept.
         planes: (P, items, width).
         scales: (items,).
     """
@@ -53,14 +54,14 @@ def write_file(path: Path, field: VectorField, blocks: Iterable[Block]) -> None:
     with explained(path.parent), _appearing(path) as file, ExitStack() as spools:
         planes = [
             spools.enter_context(TemporaryFile(dir=path.parent, suffix=UNFINISHED))
-            for _ in range(planes_for(field.tokens))
+            for _ in range(planes_for(field.tokens_kept))
         ]
         file.write(bytes(PAGE))
         checksums = {}
         vectors = _Section(file)
         keys, sizes, scales = [np.empty(0, np.uint64)], [np.empty(0, np.int64)], [np.empty(0, np.float32)]
         for block in blocks:
-            vectors.write(np.ascontiguousarray(block.vectors).data)
+            vectors.write(np.ascontiguousarray(kept(block.vectors, field.kept)).data)
             for spool, plane in zip(planes, block.planes, strict=True):
                 spool.write(np.ascontiguousarray(plane).data)
             keys.append(block.keys)
@@ -72,7 +73,7 @@ def write_file(path: Path, field: VectorField, blocks: Iterable[Block]) -> None:
         checksums["offsets"] = _written(np.cumsum(np.concatenate([[0], *sizes]), dtype=np.int64), file)
         checksums["keys"] = _written(np.concatenate(keys), file)
         units, items = sum(map(len, keys)), sum(map(len, scales))
-        counts = Counts(field.name, field.tokens, field.width, len(planes), units, items)
+        counts = Counts(field.name, field.tokens_kept, field.width, field.kept, len(planes), units, items)
         file.seek(0)
         file.write(encoded(counts, checksums))
 

@@ -119,7 +119,8 @@ class _InMemory:
 
 
 def _check_field(file: ScanFile, field: VectorField) -> None:
-    held = (file.counts.field, file.counts.tokens, file.counts.width, file.counts.planes)
-    expected = (field.name, field.tokens, field.width, planes_for(field.tokens))
+    counts, tokens = file.counts, field.tokens_kept
+    held = (counts.field, counts.tokens, counts.width, counts.kept, counts.planes)
+    expected = (field.name, tokens, field.width, field.kept, planes_for(tokens))
     if held != expected:
-        raise file.damaged(f"its field, tokens, width and planes are {held}, expected {expected}")
+        raise file.damaged(f"its field, tokens, width, rung and planes are {held}, expected {expected}")

@@ -61,7 +61,8 @@ class Segments:
         """Write one new file, or none for no units. Memory: that of one piece.
 
         Args:
-            pieces: keys (units,), sizes (units,) how many items each has, vectors (items, tokens, width).
+            pieces: keys (units,), sizes (units,) how many items each has, and vectors
+                (items, tokens kept, width).
 
         Raises:
             ShapeError: a piece does not fit the field.
@@ -157,7 +158,7 @@ class Segments:
     def _block(
         self, keys: NDArray[np.uint64], sizes: NDArray[np.int64], vectors: NDArray[np.float16]
     ) -> Block:
-        expected = (int(sizes.sum()), self._field.tokens, self._field.width)
+        expected = (int(sizes.sum()), self._field.tokens_kept, self._field.width)
         if len(keys) != len(sizes) or vectors.shape != expected or vectors.dtype != np.float16:
             raise ShapeError(
                 f"{len(keys)} keys, {len(sizes)} sizes and {vectors.dtype} vectors {vectors.shape}; "

@@ -81,6 +81,17 @@ def test_units_without_rough_scores_do_not_exist(seed, count, k):
     assert sorted(known.rows) == np.flatnonzero(~gone).tolist()
 
 
+def test_units_asked_for_besides_are_rescored_once_and_can_be_among_the_best():
+    rough, exact = drawn(np.random.default_rng(4), 5000, noise=0.1)
+    odd = np.argsort(rough)[[3, 0, 1]]  # last by rough scores, first by exact ones
+    exact[odd] += 20
+    asked = Asked(exact)
+    known = rescored(rough, asked, k=10, recall=0.9, also=np.concatenate([odd, np.argsort(-rough)[:5]]))
+    assert set(odd.tolist()) <= set(known.rows.tolist())
+    assert len(set(asked.rows)) == len(asked.rows)
+    assert len(known.rows) <= 200
+
+
 def test_no_unit_exists():
     known = rescored(np.full(5, np.nan, np.float32), Asked(np.full(5, np.nan)), k=3, recall=0.9)
     assert len(known.rows) == 0

@@ -65,6 +65,7 @@ def status(library: LibraryOption = None, as_json: JsonOption = False) -> None:
         return
     print(f"library    {state.folder}")
     print(f"model      {state.model}")
+    print(f"vectors    kept as {state.vectors};  words are {state.language}")
     print(f"documents  {state.documents:,}")
     print(f"units      {state.units:,}  (sections or pages: what is ranked)")
     print(f"figures    {state.figures:,}")

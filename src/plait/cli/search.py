@@ -165,6 +165,6 @@ def _unreadable(text: str, why: str) -> QueryError:
 
     return QueryError(
         f"cannot read the condition {text!r}: {why}; write field=value, field>=value or field~pattern, as in "
-        "type=pdf, lang=en,de or source~guide/*; a value that is empty or holds a comma, a quote or an operator "
-        'goes in quotes, as in title="On, off"'
+        "type=pdf, lang=en,de or source~guide/*; what is empty or holds a comma, a quote or an operator goes "
+        'in quotes, as in title="On, off"'
     )

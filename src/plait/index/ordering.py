@@ -80,6 +80,7 @@ class UnitOrder:
         order = np.lexsort((ordinals, owners))
         firsts = order[np.searchsorted(owners[order], np.arange(len(ids)))]
         order = order[ordinals[order] >= 0]  # a document without units keeps a row that is not ranked
+        pa.default_memory_pool().release_unused()  # else what was read for a moment stays taken
         return cls(
             rows,
             row_ids[order],

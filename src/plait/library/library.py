@@ -219,9 +219,12 @@ class Library:
     def status(self) -> LibraryStatus:
         """Return what the library holds."""
         documents = self.documents()
+        manifest, settings = self._manifest, self._settings
         return LibraryStatus(
             folder=str(self.folder),
-            model=self._manifest.model if self._manifest else self._settings.model,
+            model=manifest.model if manifest else settings.model,
+            vectors=manifest.fields[0].kept if manifest else settings.vectors,
+            language=manifest.language if manifest else settings.language,
             documents=len(documents),
             units=sum(document.units for document in documents),
             figures=sum(document.figures for document in documents),

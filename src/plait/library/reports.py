@@ -74,6 +74,8 @@ class LibraryStatus:
     """What a library holds.
 
     Attributes:
+        vectors: how its vectors are kept; see `scoring.keeping`.
+        language: whose stems its words are reduced to.
         missing: sources of stored documents whose file is no longer there.
         bytes_on_disk: size of the whole library folder.
     """
@@ -84,6 +86,8 @@ class LibraryStatus:
     units: int
     figures: int
     bytes_on_disk: int
+    vectors: str = "float16"
+    language: str = "english"
     missing: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:

@@ -20,6 +20,7 @@ _CONTROLS = 64  # units further down that are rescored to learn how residuals ch
 _GROWTH = 4  # how many times as many units may be rescored after a look at the residuals as before
 _SAMPLE = 8192  # rough scores that stand for those far from the best
 _GROUPS = 256  # groups of neighbours, at most, that are taken to be as good as the best of them
+_NONE: Rows = np.empty(0, np.intp)
 _LARGEST = 0.05  # share of the residuals that says how far they reach,
 _MEAN_OF_LARGEST = 2.0627  # and the mean of that share of a standard normal distribution
 
@@ -30,7 +31,7 @@ class Rescored:
 
     Attributes:
         scores: (N,) exact scores; NaN for units that were not rescored.
-        rows: the units that were, in the order in which they were.
+        rows: the units that were.
         expected_recall: the share of the k best units by exact scores that is expected among them.
     """
 
@@ -39,7 +40,7 @@ class Rescored:
     expected_recall: float
 
 
-def rescored(rough: Scores, rescore: Rescore, *, k: int, recall: float) -> Rescored:
+def rescored(rough: Scores, rescore: Rescore, *, k: int, recall: float, also: Rows = _NONE) -> Rescored:
     """Rescore units in growing batches until the k best are expected to be known to a recall.
 
     A unit's exact score is its rough score and a residual. The residuals of the rescored units, and of a few
@@ -49,16 +50,18 @@ def rescored(rough: Scores, rescore: Rescore, *, k: int, recall: float) -> Resco
 
     Args:
         rough: (N,) approximate scores, higher is better, of any scale; NaN: there is no such unit.
-        rescore: returns the exact scores of some rows, in their order.
+        rescore: returns the exact scores of some rows, in their order, which is ascending.
         k: how many units are asked for, at least 1.
         recall: share of the k best to find on average, in (0, 1]; 1 rescores every unit.
+        also: units to rescore whatever their scores. Where scores are fused of several, these should be the
+            best by each rough one of them: that of a true match errs the most, and the others may not show it.
     """
-    ranking = _Ranking(rough)
-    known = _Known(rough, rescore)
+    ranking, known = _Ranking(rough), _Known(rough, rescore)
     done = min(max(_FIRST, 2 * k), len(ranking)) if recall < 1 else len(ranking)
-    known.add(np.concatenate([ranking.first(done), ranking.spread(done, _CONTROLS)]))
+    controls = ranking.spread(done, _CONTROLS)
+    known.add(np.concatenate([ranking.first(done), controls, also]))
     while True:
-        needed, misses = _enough(ranking, known, done, k, (1 - recall) * k)
+        needed, misses = _enough(ranking, known, controls, done, k, (1 - recall) * k)
         if needed <= done:
             return Rescored(known.scores, known.rows, max(0.0, 1 - misses / k))
         done = min(needed, _GROWTH * done, len(ranking))
@@ -77,12 +80,12 @@ class _Known:
         self._rough = rough
         self._rescore = rescore
         self._has = np.zeros(len(rough), np.bool_)
-        self.rows: Rows = np.empty(0, np.intp)
+        self.rows = _NONE
         self.scores = np.full(len(rough), np.nan, np.float32)
 
     def add(self, rows: Rows) -> None:
         """Rescore those of some rows that were not yet."""
-        new = rows[~self._has[rows]]
+        new = np.unique(rows[~self._has[rows]])
         self.scores[new] = self._rescore(new)
         self._has[new] = True
         self.rows = np.concatenate([self.rows, new])
@@ -120,6 +123,7 @@ class _Ranking:
         A unit stands for itself and for some that come after it. Those far from the best are known by a
         sample, from which their number is estimated.
         """
+        self.first(done)
         near, near_sizes = _groups(self._rows[done:])
         far, far_sizes = _groups(self._far)
         each = (self._size - len(self._rows)) / max(1.0, far_sizes.sum())
@@ -150,14 +154,15 @@ def _groups(rows: Rows) -> tuple[Rows, Numbers]:
     return rows[edges[:-1]], np.diff(edges).astype(np.float64)
 
 
-def _enough(ranking: _Ranking, known: _Known, done: int, k: int, allowed: float) -> tuple[int, float]:
+def _enough(
+    ranking: _Ranking, known: _Known, controls: Rows, done: int, k: int, allowed: float
+) -> tuple[int, float]:
     """Return how many units must be known for at most `allowed` misses, and how many are missed now."""
     if done == len(ranking):
         return done, 0.0
-    first = ranking.first(done)
-    kth = float(np.partition(known.scores[first], done - k)[done - k])
+    kth = float(np.partition(known.scores[known.rows], -k)[-k])
     others, sizes = ranking.after(done)
-    expected, deviation = _expected(ranking.rough, known, first, others)
+    expected, deviation = _expected(ranking.rough, known, ranking.first(done), controls, others)
     chances = _normal_beyond((kth - expected) / max(deviation, 1e-7 * abs(kth), 1e-30))
     left = np.cumsum((sizes * chances)[::-1])[::-1]  # misses, if all before were known
     enough = np.flatnonzero(left <= allowed)
@@ -165,19 +170,23 @@ def _enough(ranking: _Ranking, known: _Known, done: int, k: int, allowed: float)
     return (math.ceil(ranks[enough[0]]) if len(enough) else len(ranking)), float(left[0])
 
 
-def _expected(rough: Scores, known: _Known, first: Rows, others: Rows) -> tuple[Numbers, float]:
+def _expected(
+    rough: Scores, known: _Known, first: Rows, controls: Rows, others: Rows
+) -> tuple[Numbers, float]:
     """Return the exact scores to expect of some units, and the standard deviation around them.
 
     Args:
-        first: the units that are known without a gap, the roughly best first.
+        first: the roughly best units, all known.
+        controls: known units, of which those further down count.
     """
     near = first[len(first) // 2 :]  # the best of all differ from the rest
-    controls = known.rows[rough[known.rows] < rough[first[-1]]]
-    weights = np.repeat([1 / len(near), 1 / max(1, len(controls))], [len(near), len(controls)])
-    rows = np.concatenate([near, controls])
+    below = controls[rough[controls] < rough[first[-1]]]
+    rows = np.concatenate([near, below])
+    weights = np.repeat([1 / len(near), 1 / max(1, len(below))], [len(near), len(below)])
     line = _line(rough[rows], known.residuals(rows), weights / weights.sum())
     usual = math.sqrt(weights @ (known.residuals(rows) - line(rough[rows])) ** 2 / weights.sum())
-    off = np.sort(known.residuals(known.rows) - line(rough[known.rows]))
+    seen = np.concatenate([first, below])
+    off = np.sort(known.residuals(seen) - line(rough[seen]))
     largest = off[-math.ceil(_LARGEST * len(off)) :].mean() / _MEAN_OF_LARGEST
     return rough[others] + line(rough[others]), max(usual, float(largest))
 

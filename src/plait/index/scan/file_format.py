@@ -139,7 +139,11 @@ def decoded(page: bytes) -> tuple[Counts, dict[str, int]]:
         raise ValueError(f"its header's checksum is {_checksum(body):08x}, expected {checksum:08x}")
     values = json.loads(body)
     sections = values.pop("sections")
-    return Counts(**values), {name: int(sections[name]["crc32"]) for name in SECTIONS}
+    try:
+        counts = Counts(**values)
+    except TypeError as error:
+        raise ValueError(f"its header holds other counts: {', '.join(values)}") from error
+    return counts, {name: int(sections[name]["crc32"]) for name in SECTIONS}
 
 
 def _listed(counts: Counts, checksums: Mapping[str, int]) -> dict[str, dict[str, int]]:

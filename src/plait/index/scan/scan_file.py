@@ -161,7 +161,8 @@ class ScanFile:
         offsets = (self._sections["vectors"].offset + items[starts[firsts]] * size).tolist()
         edges = pairwise([*firsts.tolist(), len(buffers)])
         for (first, last), offset in zip(edges, offsets, strict=True):
-            self._fill(buffers[first:last], offset)
+            if last - first > 1 or self._read_at([buffers[first]], offset) < len(buffers[first]):
+                self._fill(buffers[first:last], offset)  # rarely: neighbours, or a read cut short
 
     def _fill(self, buffers: list[memoryview], offset: int) -> None:
         """Fill buffers one after the other with what begins at `offset`."""

@@ -75,9 +75,13 @@ def test_headings_are_named_once_outermost_first():
 
 
 def test_a_search_in_german_finds_the_inflected_word_in_text_and_heading():
-    units = [unit("a", 0, "alte Häuser", section=("Häuser",)), unit("a", 1, "Haustür")]
-    assert (SurroundedBm25.of(units, language="de").scores(["Haus"]) > 0).tolist() == [True, False]
-    assert SurroundedBm25.of(units).scores(["Haus"]).tolist() == [0, 0]
+    units = [
+        unit("a", 0, "altes Haus", section=("Das Haus",)),
+        unit("b", 0, "neues Haus", section=("Garten",)),
+    ]
+    both, text = SurroundedBm25.of(units, language="de").scores(["Häusern"])
+    assert both > text > 0
+    assert SurroundedBm25.of(units).scores(["Häusern"]).tolist() == [0, 0]
 
 
 def test_an_unknown_language_is_refused_before_anything_is_scored():
@@ -108,6 +112,7 @@ def test_after_any_changes_the_scores_are_those_of_the_formula(changes, seed):
             documents |= {name: pages_of(name, pages) for name, pages in change.items()}
             now = [one for name in sorted(documents) for one in documents[name]]
             bm25, before = changed(bm25, before, now, shuffled), now
+            assert all(len(segment) <= 12 for segment, _ in bm25._placed)
             mask = np.array([shuffled.random() < 0.5 for _ in now], np.bool_)
             assert_same(bm25, now, mask)
 
@@ -166,6 +171,7 @@ def test_after_many_small_additions_there_are_few_segments():
     [
         ([0, -1, 2, 3], [1]),  # a part of a document kept
         ([0, 1, 2, 2], []),  # a unit kept twice
+        ([0, 2, 1, 3], []),  # units that changed documents
         ([0, 1, -1, -1], [2]),  # the terms of a new unit missing
         ([0, 1, -1, -1], [2, 3, 3]),  # given twice
         ([0, 1, -1, -1], [1, 2, 3]),  # given although kept
@@ -175,3 +181,17 @@ def test_a_change_that_does_not_add_up_is_refused(kept, given):
     batch = TermRows.of([UNITS[row] for row in given], np.array(given, np.int32))
     with pytest.raises(InputError):
         SurroundedBm25.of(UNITS).changed(np.array(kept, np.int32), [batch], owners=owners_of(UNITS))
+
+
+def test_a_document_kept_in_two_places_is_refused():
+    bm25 = SurroundedBm25.of([unit("a", 0, "red cat")])
+    with pytest.raises(InputError, match="kept twice"):
+        bm25.changed(np.array([0, 0], np.int32), [], owners=np.array([0, 1], np.int32))
+
+
+def test_a_large_segment_is_left_alone_by_a_small_addition():
+    units = [unit(f"d{number}", 0, "red cat") for number in range(5)]
+    before = SurroundedBm25.of(units[:4])
+    after = changed(before, units[:4], units, random.Random(0))
+    assert len(after._placed) == 2
+    assert after._placed[0][0] is before._placed[0][0]

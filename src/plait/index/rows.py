@@ -46,7 +46,6 @@ def schema(fields: Sequence[VectorField]) -> pa.Schema:
 
 def schema_of_format_1(fields: Sequence[VectorField]) -> pa.Schema:
     """Return the columns of format 1, before rows had digests."""
-    packed = {"lance-encoding:compression": "zstd"}
     return pa.schema(
         [
             pa.field("id", pa.string()),
@@ -56,8 +55,8 @@ def schema_of_format_1(fields: Sequence[VectorField]) -> pa.Schema:
             pa.field("page", pa.int32()),
             pa.field("section", pa.list_(pa.string())),
             pa.field("pictures", pa.list_(pa.string())),
-            pa.field("unit", pa.string(), metadata=packed),
-            pa.field("document", pa.string(), metadata=packed),
+            pa.field("unit", pa.string()),
+            pa.field("document", pa.string()),
             pa.field("terms", pa.list_(pa.uint64())),
             pa.field("counts", pa.list_(pa.uint16())),
             pa.field("words", pa.uint32()),

@@ -22,7 +22,7 @@ FIELDS = (
     VectorField("text", 32, 1, "passage", "text"),
     VectorField("ret", 32, 8, "unit", "joint"),
 )
-_NAMES = tuple(f"d{number:02}" for number in range(24))
+_NAMES = tuple(f"d{number:02}" for number in range(32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,8 @@ class Step:
 
 
 def kind_of(seed: int, number: int) -> Kind:
-    """Return what step `number` is: two thirds of all add or update."""
-    return random.Random(f"{seed} {number}").choices(KINDS, (3, 3, 1, 1, 1))[0]
+    """Return what step `number` is: six of ten add or update."""
+    return random.Random(f"{seed} {number}").choices(KINDS, (3, 3, 2, 1, 1))[0]
 
 
 def step(seed: int, number: int, stored: Stored) -> Step:

@@ -15,6 +15,7 @@ store, says in which of the states that may be there it is, goes on writing, and
 from __future__ import annotations
 
 import ctypes
+import importlib
 import itertools
 import json
 import os
@@ -40,6 +41,7 @@ _PARTS = {  # methods whose run is a part of a step
 def main() -> None:
     warnings.filterwarnings("ignore", "lancedb fork support")  # nothing is open when this process forks
     _name_parts()
+    importlib.import_module("torch")  # which a scan of small codes would import in every child
     for line in sys.stdin:
         child = os.fork()
         if not child:
@@ -123,7 +125,7 @@ def _name_parts() -> None:
         module_name, _, path = place.partition(":")
         class_name, _, method = path.partition(".")
         try:
-            module = __import__(module_name, fromlist=[class_name])
+            module = importlib.import_module(module_name)
         except ImportError:
             continue
         owner = getattr(module, class_name)

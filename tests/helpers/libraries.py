@@ -13,7 +13,7 @@ from PIL import Image
 from tests.helpers.tiny_encoder import TinyEncoder
 
 from plait import Library, Query
-from plait.library import table
+from plait.library import seals, table
 from plait.library.folder import LibraryFolder
 from plait.settings import Settings
 
@@ -52,7 +52,10 @@ def answers(folder: Path, queries: Sequence[str] = QUERIES) -> list[list[tuple[o
     with Library(folder, encoder=TinyEncoder()) as library:
         found = [library.search(Query.of(text)) for text in queries]
     return [
-        [(h.unit_id, h.source, round(h.score, 5), h.passage, h.picture and Path(h.picture).name) for h in hits]
+        [
+            (h.unit_id, h.source, round(h.score, 5), h.passage, h.picture and Path(h.picture).name)
+            for h in hits
+        ]
         for hits in found
     ]
 
@@ -79,8 +82,7 @@ def rows_changed(folder: LibraryFolder) -> Iterator[list[pa.Table]]:
     yield rows
     table.overwrite(folder.store, fields, rows)
     table.drop_old_versions(folder.store)
-    for name in ("seals", "copies/seals"):
-        (folder.path / name).unlink()
+    seals.renew(folder)
 
 
 def with_cell(row: pa.Table, name: str, value: object) -> pa.Table:

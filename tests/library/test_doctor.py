@@ -64,8 +64,9 @@ def problems(diagnosis: Diagnosis) -> list[tuple[str, str]]:
 
 
 def without_sources(folder: LibraryFolder) -> None:
-    for path in folder.root.glob("*.*"):
-        path.unlink()
+    for path in folder.root.iterdir():
+        if path.is_file():
+            path.unlink()
 
 
 def test_a_sound_library_has_no_findings(original: LibraryFolder) -> None:
@@ -87,12 +88,10 @@ def test_one_flipped_byte_in_any_file_is_found(original: LibraryFolder, tmp_path
     folder = copied(original, tmp_path)
     for name in files_of(folder):
         whole = (folder.path / name).read_bytes()
-        for seed in range(2):
-            flip(folder.path / name, seed)
-            # A crash of LanceDB's would end this process: what is damaged is read in another.
-            diagnosis = verify(folder)
-            assert diagnosis.problems or name == HINT, f"{name} {seed}"
-            (folder.path / name).write_bytes(whole)
+        flip(folder.path / name, seed=1)
+        diagnosis = verify(folder)
+        assert diagnosis.problems or name == HINT, name
+        (folder.path / name).write_bytes(whole)
     assert verify(folder).findings == []
 
 
@@ -193,12 +192,12 @@ def test_what_cannot_be_brought_back_is_set_aside_and_named(folder: LibraryFolde
         assert "grand" in str(stream.read_all()["unit"].to_pylist())
 
 
-@pytest.mark.parametrize("name", ["id", "document_id", "source", "ordinal", "document", "terms", "digest"])
+@pytest.mark.parametrize("name", ["document_id", "ordinal", "document", "terms", "digest"])
 def test_a_change_of_any_cell_is_found_and_mended(folder: LibraryFolder, name: str) -> None:
     before = answers(folder.root)
     with rows_changed(folder) as rows:
         old = rows[0][name][0].as_py()
-        rows[0] = with_cell(rows[0], name, old + (["x"] if name == "section" else _other(old)))
+        rows[0] = with_cell(rows[0], name, old + _other(old))
     assert any(kind == "row" for kind, _ in problems(verify(folder)))
     report = mend(folder)
     assert (report.lost, report.left.problems) == ((), [])
@@ -214,8 +213,7 @@ def test_a_unit_that_is_gone_or_there_twice_is_found_and_mended(folder: LibraryF
     with rows_changed(folder) as rows:
         del rows[0]
         rows.append(rows[-1])
-    kinds = [kind for kind, _ in problems(verify(folder))]
-    assert kinds == ["row", "document"] or set(kinds) == {"row", "document"}
+    assert {kind for kind, _ in problems(verify(folder))} == {"row", "document"}
     assert mend(folder).lost == ()
     assert answers(folder.root) == before
 
@@ -297,13 +295,13 @@ def test_both_seals_damaged_are_made_again_once_the_rows_prove_whole(folder: Lib
 
 def test_what_an_interrupted_writer_left_is_a_note_and_goes(folder: LibraryFolder) -> None:
     (folder.path / "spool" / "half").mkdir(parents=True)
-    (folder.path / "pictures" / ".new-half").write_bytes(b"half")
+    (folder.path / "copies" / ".new-half").write_bytes(b"half")
     (folder.path / "snapshots" / ".new-half").mkdir(parents=True)
     diagnosis = verify(folder)
     assert diagnosis.is_healthy
     assert {finding.where for finding in diagnosis.notes} == {
         "spool",
-        "pictures/.new-half",
+        "copies/.new-half",
         "snapshots/.new-half",
     }
     assert mend(folder).left.findings == []

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plait.search.rescoring import rescored
+from plait.search.rescoring import leading, rescored
 
 
 class Asked:
@@ -90,6 +90,16 @@ def test_units_asked_for_besides_are_rescored_once_and_can_be_among_the_best():
     assert set(odd.tolist()) <= set(known.rows.tolist())
     assert len(set(asked.rows)) == len(asked.rows)
     assert len(known.rows) <= 200
+
+
+@pytest.mark.parametrize("count", [0, 1, 40, 5000, 100_000])
+def test_the_leading_units_are_those_of_a_sort(count):
+    rough = np.round(np.random.default_rng(count).standard_normal(count), 1).astype(np.float32)  # with ties
+    rough[1::3] = np.nan
+    there = count - len(rough[1::3])
+    order = np.argsort(-rough, kind="stable").tolist()
+    for first in (1, 32, 20_000):
+        assert leading(rough, first).tolist() == order[: min(first, there)]
 
 
 def test_no_unit_exists():

@@ -107,7 +107,7 @@ def test_filters_apply_before_ranking(handbook):
     hits = handbook.search(Query.of("the brush", year=2024), k=1)
     assert hits[0].document_id == "crop"  # not nothing, though the best two units are filtered out
     assert handbook.search(Query.of("brush", year=1999)) == []
-    with pytest.raises(QueryError, match="no stored document has a field 'nothing'.*year"):
+    with pytest.raises(QueryError, match=r"no stored document has a field 'nothing'.*year"):
         handbook.search(Query.of("brush", nothing="x"))
 
 

@@ -88,13 +88,12 @@ class Column:
         holds: Mask = compare(self.numbers, end.numbers)
         for place in np.flatnonzero(self.numbers == end.numbers):
             holds[place] = compare(self.decimal(place), end.decimal(0))
-        are_numbers = ~np.isnan(self.numbers) & ~np.isnan(end.numbers)
-        if are_numbers.all():
+        if self._are_numbers and end._are_numbers:
             return holds
         rest = _mask(as_text(self.texts, end.texts[0]))
         if end.dates.known[0]:
             rest = np.where(self.dates.known, self.dates.holds(compare, end.dates), rest)
-        return np.where(are_numbers, holds, rest)
+        return np.where(np.isnan(self.numbers) | np.isnan(end.numbers), rest, holds)
 
     def kind_missed(self, end: Column) -> Literal["number", "date"] | None:
         """Return what an end, a column of one, would have to be to bound these values; None if it may.

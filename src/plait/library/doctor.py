@@ -154,7 +154,9 @@ class _Repair:
     def _go_back(self) -> None:
         """Let the newest version go, as it cannot be opened; without another, begin an empty table."""
         while (newest := seals.newest_manifest(self._folder)) is not None:
-            self._set_aside(newest.relative_to(self._folder.path).as_posix())
+            name = newest.relative_to(self._folder.path).as_posix()
+            self._set_aside(name)
+            seals.forget(self._folder, name)  # the next version takes its number
             self._look_again()
             if self._seen.can_open and seals.newest_manifest(self._folder) is not None:
                 self._done.append(
@@ -164,6 +166,7 @@ class _Repair:
                 return
         documents = self._seen.documents
         self._set_aside("store/units.lance")
+        seals.forget(self._folder, "store")
         self._done.append("began an empty table; no version of the old one could be opened")
         self._seen.can_open = False
         self._seen.documents = documents

@@ -222,8 +222,10 @@ class Examination:
                     self._check_rows(chunk.rows)
 
     def rows(self) -> GuardedRows:
-        """Return what reads the table; in this process only if every file is what was written."""
-        return GuardedRows(self.folder.store, trusted=not self.damaged_files and self.is_sealed)
+        """Return what reads the table; in this process only if all it needs is what was written."""
+        hurt = {path for path in self.damaged_files if "/_transactions/" not in path}
+        hurts_readers = any(seals.is_in_use(self.folder, path) for path in hurt)
+        return GuardedRows(self.folder.store, trusted=self.is_sealed and not hurts_readers)
 
     def _unreadable(self, reader: GuardedRows, row_id: int, reason: str) -> None:
         try:

@@ -71,6 +71,18 @@ def adopt(folder: LibraryFolder, seals: dict[str, Seal]) -> None:
         write_durably(place, _written(seals))
 
 
+def forget(folder: LibraryFolder, below: str) -> None:
+    """Drop the seals and copies of a file, or of all in a folder, whose names may come to mean other bytes."""
+    try:
+        known = read(folder)
+    except LibraryFormatError:
+        known = {}
+    gone = {path for path in known if path == below or path.startswith(f"{below}/")}
+    for path in gone:
+        copy_of(folder, path).unlink(missing_ok=True)
+    adopt(folder, {path: seal for path, seal in known.items() if path not in gone})
+
+
 def read(folder: LibraryFolder) -> dict[str, Seal]:
     """Return path in the library -> seal; empty where nothing was sealed yet.
 

@@ -38,6 +38,9 @@ def ranked(
     """
     if not 0 < recall <= 1:
         raise InputError(f"recall must be above 0 and at most 1, got {recall}")
+    if len(lanes) > 1:
+        for lane in rough:
+            lanes[lane] = _levelled(lanes[lane], lambda rows, lane=lane: exact(lane, rows))
     fused = fuse(lanes)
     units = int(np.count_nonzero(~np.isnan(fused)))
     how = {lane: "rough" if lane in rough else "exact" for lane in lanes}
@@ -62,3 +65,26 @@ def ranked(
         expected_recall=found.expected_recall,
         lanes=how,
     )
+
+
+def _levelled(rough: Scores, exact: Callable[[Rows], Scores]) -> Scores:
+    """Return rough scores moved and stretched so that their mean and spread are those of exact ones.
+
+    Pooled vectors score lower than the best of all, and fusion weighs lanes by their mean and spread. Those of
+    exact scores are estimated from some units all over the library, by regression on the rough ones.
+    """
+    there = np.flatnonzero(~np.isnan(rough))
+    every = rough[there].astype(np.float64)
+    if every.size < 2 or every.std() < _NO_SPREAD:
+        return rough
+    some = np.linspace(0, len(there) - 1, min(_SAMPLE, len(there))).astype(np.intp)
+    seen, wanted = every[some], exact(there[some]).astype(np.float64)
+    slope = ((seen - seen.mean()) * (wanted - wanted.mean())).mean() / max(seen.var(), _NO_SPREAD**2)
+    unexplained = wanted - wanted.mean() - slope * (seen - seen.mean())
+    mean = wanted.mean() + slope * (every.mean() - seen.mean())
+    spread = np.sqrt(slope**2 * every.var() + unexplained.var())
+    return (mean + spread / every.std() * (rough - every.mean())).astype(np.float32)
+
+
+_SAMPLE = 256
+_NO_SPREAD = 1e-6

@@ -53,8 +53,8 @@ def rescored(rough: Scores, rescore: Rescore, *, k: int, recall: float, also: Ro
         rescore: returns the exact scores of some rows, in their order, which is ascending.
         k: how many units are asked for, at least 1.
         recall: share of the k best to find on average, in (0, 1]; 1 rescores every unit.
-        also: units to rescore whatever their scores. Where scores are fused of several, these should be the
-            best by each rough one of them: that of a true match errs the most, and the others may not show it.
+        also: units to rescore whatever their scores. Where scores are fused of several, those `leading` by
+            each rough one: that of a true match errs the most, and the others may not show it.
     """
     ranking, known = _Ranking(rough), _Known(rough, rescore)
     done = min(max(_FIRST, 2 * k), len(ranking)) if recall < 1 else len(ranking)
@@ -66,6 +66,12 @@ def rescored(rough: Scores, rescore: Rescore, *, k: int, recall: float, also: Ro
             return Rescored(known.scores, known.rows, max(0.0, 1 - misses / k))
         done = min(needed, _GROWTH * done, len(ranking))
         known.add(ranking.first(done))
+
+
+def leading(rough: Scores, count: int) -> Rows:
+    """Return the units that score best, best first; fewer where fewer exist."""
+    ranking = _Ranking(rough)
+    return ranking.first(min(count, len(ranking)))
 
 
 class _Known:

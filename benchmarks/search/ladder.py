@@ -4,12 +4,11 @@
     python -m benchmarks.search.ladder [--documents 10000] [--queries 500] [--vectors FOLDER] [--write NAME]
 
 Rungs are those of `plait.scoring.quantise`. Queries stay as they are, but for their width where that of the
-documents is cut. "rescored" ranks the best so many of a rung by the float16 vectors, which then
-have to be kept too, on disk. The ten nearest are those of float32 products with the float16 vectors.
+documents is cut. "rescored" ranks the best so many of a rung by the float16 vectors, which then have to be
+kept too, on disk. The ten nearest are those of float32 products with the float16 vectors.
 
 First tokens and first numbers of each vector are what a model trained with Matryoshka is for; the vectors of
-`real.py` come from one that was not. Signs around means are those of what is left of tokens after the mean of
-their position, which is kept once. Principal directions are those of the documents' own tokens.
+`real.py` come from one that was not. Principal directions are those of the documents' own tokens.
 """
 
 from __future__ import annotations
@@ -86,7 +85,6 @@ def forms(documents: NDArray[np.float16]) -> Iterator[Form]:
     _, tokens, width = documents.shape
     for rung in get_args(Rung):
         yield Form(rung, encode(documents[:1].astype(np.float32), rung).bytes_an_item, decoded(rung))
-    yield Form("binary around means", tokens * width / 8, signs_around_means(documents))
     for first in (tokens // 2, tokens // 4, tokens // 8):
         yield Form(f"first {first} tokens", 2 * first * width, first_tokens(first))
     for first in (width // 2, width // 4):
@@ -106,14 +104,6 @@ def forms(documents: NDArray[np.float16]) -> Iterator[Form]:
 
 def decoded(rung: Rung) -> Callable[[Vectors], Vectors]:
     return lambda vectors: decode(encode(vectors, rung))
-
-
-def signs_around_means(documents: NDArray[np.float16]) -> Callable[[Vectors], Vectors]:
-    """Return what keeps the sign of what is left of each token after the mean of its position."""
-    some = sample(documents)
-    means = some.mean(axis=0)  # (T, d), kept once for the collection
-    steps = np.abs(some - means).mean(axis=0)
-    return lambda vectors: means + np.where(vectors > means, steps, -steps)
 
 
 def first_tokens(count: int) -> Callable[[Vectors], Vectors]:
@@ -136,12 +126,8 @@ def projected(directions: Vectors) -> Callable[[Vectors], Vectors]:
 
 def principal_directions(documents: NDArray[np.float16]) -> Vectors:
     """Return (d, d), in columns, the directions that hold most of some documents' tokens first."""
-    some = sample(documents).reshape(-1, documents.shape[2])
+    some = documents[:: max(1, len(documents) // 2000)].astype(np.float32).reshape(-1, documents.shape[2])
     return np.linalg.eigh(some.T @ some)[1][:, ::-1].copy()
-
-
-def sample(documents: NDArray[np.float16]) -> Vectors:
-    return documents[:: max(1, len(documents) // 2000)].astype(np.float32)
 
 
 def measured(form: Form, documents: NDArray[np.float16], queries: Vectors, exact: NDArray[np.float32]) -> Row:

@@ -196,10 +196,11 @@ class Filter:
     """A condition on a unit that must hold before it is ranked.
 
     Attributes:
-        field: a key of the document's metadata, or one of "source", "title", "document",
-            "section", "page". A unit without the field never passes, except under "!=".
-        operator: "in" takes a sequence of values, "glob" a shell pattern; both sides of
-            "<", "<=", ">", ">=" are compared as numbers when both can be, else as text.
+        field: a key of the document's metadata, or one of "source", "title", "document", "section",
+            "page", "tenant", "version". A unit without the field never passes, except under "!=".
+        operator: "glob" takes a shell pattern; both sides of "<", "<=", ">", ">=" are compared as numbers
+            or as ISO dates when both are, else as text. 2024-05-01 is <= 2024 and >= 2024.
+        value: several where one may hold; under "!=", none; a range takes one.
     """
 
     field: str

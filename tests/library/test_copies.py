@@ -27,7 +27,8 @@ from plait import Library, Query
 
 with Library(sys.argv[1], encoder=TinyEncoder()) as library:
     for line in sys.stdin:
-        print(sorted({h.source + h.passage for q in QUERIES for h in library.search(Query.of(q))}), flush=True)
+        hits = [hit for text in QUERIES for hit in library.search(Query.of(text))]
+        print(sorted({hit.source + hit.passage for hit in hits}), flush=True)
 """
 
 

@@ -96,7 +96,11 @@ class Snapshot(Protocol):
         ...
 
     def mask(self, filters: Sequence[Filter]) -> Mask | None:
-        """Return (N,) True where every filter holds; None when there are no filters."""
+        """Return (N,) True where every filter holds; None when there are no filters.
+
+        Raises:
+            QueryError: a filter that cannot be meant, or on a field that no stored document has.
+        """
         ...
 
     def field_scores(self, field: str, query: Vectors, weights: Vectors, mask: Mask | None = None) -> Scores:

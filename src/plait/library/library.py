@@ -17,6 +17,7 @@ from plait.errors import InputError, LibraryError, LibraryFormatError
 from plait.index.backends.lancedb import LanceIndex
 from plait.index.base import StoredDocument
 from plait.index.languages import language_named
+from plait.library import seals
 from plait.library.folder import LibraryFolder
 from plait.library.gather import gather, source_of
 from plait.library.ingest import Ingest, Read
@@ -29,6 +30,10 @@ from plait.search.searcher import Searcher
 from plait.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from plait.library.compaction import CompactionReport
+    from plait.library.diagnosis import Diagnosis, RepairReport
+    from plait.library.export import ExportReport
+    from plait.library.snapshots import SnapshotInfo
     from plait.rag.answer import Answer
 
 _UNITS_AT_A_TIME = 64
@@ -232,6 +237,113 @@ class Library:
             missing=tuple(document.source for document in documents if not self._is_there(document)),
         )
 
+    def verify(self, *, progress: ProgressCallback | None = None) -> Diagnosis:
+        """Look at every byte that matters, and return what is wrong; see `doctor.verify`.
+
+        Raises:
+            LibraryLockedError: another process is writing.
+        """
+        from plait.library import doctor
+
+        return doctor.verify(self._folder, progress=progress)
+
+    def repair(self, *, progress: ProgressCallback | None = None) -> RepairReport:
+        """Mend what can be mended, and set the rest aside; see `doctor.repair`.
+
+        Raises:
+            LibraryLockedError: another process is writing.
+            LibraryError: the folder cannot be written.
+        """
+        from plait.library import doctor
+
+        report = doctor.repair(
+            self._folder, encoder=self.encoder, settings=self._settings, progress=progress
+        )
+        self._let_go()
+        return report
+
+    def export(
+        self, file: str | Path, *, force: bool = False, progress: ProgressCallback | None = None
+    ) -> ExportReport:
+        """Write the library, as it is at this moment, into one file; see `export.export`.
+
+        Raises:
+            InputError: there is a file of that name, and not `force`.
+            LibraryError: the library is damaged or empty, or the file cannot be written.
+        """
+        from plait.library.export import export
+
+        return export(self._folder, Path(file), force=force, progress=progress)
+
+    @staticmethod
+    def import_from(
+        file: str | Path, folder: str | Path, *, progress: ProgressCallback | None = None
+    ) -> ExportReport:
+        """Make a library in `folder` out of an exported file, all or nothing; see `export.import_from`.
+
+        Raises:
+            MissingPathError: there is no such file.
+            LibraryFormatError: it is no export, is damaged, or a newer plait wrote it.
+            LibraryError: there is a library in `folder` already, or it cannot be written.
+        """
+        from plait.library.export import import_from
+
+        return import_from(Path(file), folder, progress=progress)
+
+    def save_snapshot(self, name: str) -> SnapshotInfo:
+        """Keep the library as it is now under a name.
+
+        Raises:
+            InputError: the name cannot be used, or is taken.
+            LibraryError: there is nothing to keep, or it is damaged, or the folder cannot be written.
+        """
+        from plait.library import snapshots
+
+        return snapshots.save(self._folder, name)
+
+    def snapshots(self) -> list[SnapshotInfo]:
+        """Return the snapshots there are, oldest first."""
+        from plait.library import snapshots
+
+        return snapshots.saved(self._folder)
+
+    def restore(self, name: str) -> SnapshotInfo:
+        """Make the library what it was when a snapshot was saved, in one commit.
+
+        Raises:
+            InputError: there is no such snapshot.
+            LibraryFormatError: it is damaged, or of another model; nothing has changed.
+            LibraryLockedError: another process is writing.
+        """
+        from plait.library import snapshots
+
+        info = snapshots.restore(self._folder, name)
+        self._let_go()
+        return info
+
+    def delete_snapshot(self, name: str) -> None:
+        """Forget a snapshot; the library stays as it is.
+
+        Raises:
+            InputError: there is no such snapshot.
+        """
+        from plait.library import snapshots
+
+        snapshots.delete(self._folder, name)
+
+    def compact(self) -> CompactionReport:
+        """Make the library as small as it can be: of what was removed, no byte is left.
+
+        Raises:
+            LibraryFormatError: a row or file is damaged; nothing has changed.
+            LibraryLockedError: another process is writing.
+        """
+        from plait.library.compaction import compact
+
+        report = compact(self._folder, self._open_index())
+        self._let_go()
+        return report
+
     def searcher(self) -> Searcher:
         """Return what ranks this library's units, as of the latest write of any process."""
         snapshot = self._open_index().snapshot()
@@ -260,9 +372,8 @@ class Library:
 
     def close(self) -> None:
         """Let go of the store; the object cannot be used afterwards."""
-        if self._index is not None:
-            self._index.close()
-        self._index = self._searcher = self._encoder = None
+        self._let_go()
+        self._encoder = None
 
     def __enter__(self) -> Library:
         return self
@@ -271,6 +382,12 @@ class Library:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _let_go(self) -> None:
+        """Forget what was opened of the store; the next call opens it anew."""
+        if self._index is not None:
+            self._index.close()
+        self._index = self._searcher = None
 
     def _ingest(self, progress: ProgressCallback | None) -> Ingest:
         if self._manifest is None:
@@ -327,6 +444,7 @@ class Library:
         index.optimize()
         if replaced:
             self._folder.drop_pictures(index.pictures())
+        seals.renew(self._folder)
         self._searcher = None
 
     def _check_model(self, encoder: Encoder) -> None:

@@ -72,7 +72,7 @@ def adopt(folder: LibraryFolder, seals: dict[str, Seal]) -> None:
 
 
 def forget(folder: LibraryFolder, below: str) -> None:
-    """Drop the seals and copies of a file, or of all in a folder, whose names may come to mean other bytes."""
+    """Drop seals and copies of a file, or of a folder's files, whose names may come to mean other bytes."""
     try:
         known = read(folder)
     except LibraryFormatError:

@@ -47,11 +47,13 @@ def restored(codes: NDArray[Any], rung: Rung, width: int) -> NDArray[np.float16]
         return np.asarray(codes, np.float16)
     if rung == "binary":
         signs = np.unpackbits(codes, axis=2, count=width).astype(np.float16)
-        of_unit_length: NDArray[np.float16] = (2 * signs - 1) * np.float16(1 / np.sqrt(width))
-        return of_unit_length
+        signs = 2 * signs - 1
+        signs *= np.float16(1 / np.sqrt(width))
+        return signs
     values = codes.astype(np.float32)
     lengths = np.sqrt(np.einsum("ntd,ntd->nt", values, values))[..., None]
-    return np.divide(values, lengths, out=values, where=lengths > 0).astype(np.float16)
+    np.divide(values, lengths, out=values, where=lengths > 0)
+    return values.astype(np.float16)
 
 
 def numbers_kept(rung: Rung, width: int) -> tuple[int, np.dtype[Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,7 @@ def ranked(
         raise InputError(f"recall must be above 0 and at most 1, got {recall}")
     if len(lanes) > 1:
         for lane in rough:
-            lanes[lane] = _levelled(lanes[lane], lambda rows, lane=lane: exact(lane, rows))
+            lanes[lane] = _levelled(lanes[lane], partial(exact, lane))
     fused = fuse(lanes)
     units = int(np.count_nonzero(~np.isnan(fused)))
     how = {lane: "rough" if lane in rough else "exact" for lane in lanes}
@@ -83,7 +84,8 @@ def _levelled(rough: Scores, exact: Callable[[Rows], Scores]) -> Scores:
     unexplained = wanted - wanted.mean() - slope * (seen - seen.mean())
     mean = wanted.mean() + slope * (every.mean() - seen.mean())
     spread = np.sqrt(slope**2 * every.var() + unexplained.var())
-    return (mean + spread / every.std() * (rough - every.mean())).astype(np.float32)
+    levelled: Scores = (mean + spread / every.std() * (rough - every.mean())).astype(np.float32)
+    return levelled
 
 
 _SAMPLE = 256

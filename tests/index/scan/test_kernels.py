@@ -79,7 +79,7 @@ def test_rough_scores_are_near_the_exact_ones(problem):
 
 @pytest.mark.parametrize(
     ("count", "planes", "width", "parts", "tokens"),
-    [(5000, 4, 128, 1, 32), (9000, 2, 16, 3, 5), (1, 1, 384, 1, 1), (3000, 1, 1152, 1, 1), (700, 3, 7, 2, 1)],
+    [(5000, 4, 128, 1, 32), (9000, 2, 16, 3, 5), (1, 1, 384, 1, 1), (3000, 1, 1152, 1, 1), (5, 2, 1, 1, 2)],
 )
 def test_integers_and_floats_give_the_same_rough_scores(
     count, planes, width, parts, tokens, without_integers, monkeypatch

@@ -13,7 +13,8 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,11 +33,8 @@ def full(folder: Path, exact_bytes: int) -> dict[str, object]:
     ballast = folder / "ballast"
     ballast.write_bytes(bytes(1 << 20))
     index = LanceIndex(folder / "store", FIELDS, exact_bytes=exact_bytes)
-    stored = {}
-    index.add([entry("d01", 2)])
-    stored["d01"] = 2
-    told: dict[str, object] = {"found": []}
-    found: list[str] = []
+    stored: dict[str, int] = {}
+    told: dict[str, object] = {}
     for number in range(400):
         name = f"e{number:03}"
         error = error_of(lambda name=name: index.add([entry(name, 3), heavy(f"{name}-heavy")]))
@@ -46,7 +44,7 @@ def full(folder: Path, exact_bytes: int) -> dict[str, object]:
         index.remove([f"{name}-heavy"])  # what it took stays taken: versions of a minute are kept
         stored[name] = 3
     told["stored"] = len(stored)
-    found += problems(index, stored)
+    found = list(problems(index, stored))
     told["refused again"] = error_of(lambda: index.add([heavy("more")]))
     told["optimize"] = error_of(index.optimize)
     found += problems(LanceIndex(folder / "store", FIELDS, exact_bytes=exact_bytes), stored)
@@ -64,23 +62,28 @@ def full(folder: Path, exact_bytes: int) -> dict[str, object]:
 
 def large(folder: Path) -> dict[str, object]:
     index = LanceIndex(folder, FIELDS, exact_bytes=0)
-    index.add([entry("d01", 2), entry("d02", 3)])
-    index.optimize()
-    stored = {"d01": 2, "d02": 3}
-    resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, resource.RLIM_INFINITY))
-    told: dict[str, object] = {"add": error_of(lambda: index.add([heavy("more")]))}
-    told["replace"] = error_of(lambda: index.add([replace(heavy("d01"))]))
-    found = [*problems(index, stored)]
-    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    index.add([heavy("more")])
-    index.remove(["more"])
-    resource.setrlimit(resource.RLIMIT_FSIZE, (3_000, resource.RLIM_INFINITY))
-    told["compact"] = error_of(lambda: index.optimize(keep_seconds=0))
-    found += problems(index, stored)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    stored = {f"d{number:02}": 3 for number in range(12)}
+    for name, version in stored.items():
+        index.add([entry(name, version)])
+    with files_of_at_most(40_000):
+        told: dict[str, object] = {
+            "add": error_of(lambda: index.add([heavy("more")])),
+            "replace": error_of(lambda: index.add([heavy("d01")])),
+        }
+        found = list(problems(index, stored))
+    with files_of_at_most(4_000):
+        told["compact"] = error_of(lambda: index.optimize(keep_seconds=0))
+        found += problems(index, stored)
     index.optimize(keep_seconds=0)
     told["found"] = [*found, *problems(LanceIndex(folder, FIELDS, exact_bytes=0), stored)]
     return told
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
 
 def mounted(folder: Path) -> dict[str, object]:

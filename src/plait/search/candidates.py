@@ -71,8 +71,8 @@ def ranked(
 def _levelled(rough: Scores, exact: Callable[[Rows], Scores]) -> Scores:
     """Return rough scores moved and stretched so that their mean and spread are those of exact ones.
 
-    Pooled vectors score lower than the best of all, and fusion weighs lanes by their mean and spread. Those of
-    exact scores are estimated from some units all over the library, by regression on the rough ones.
+    Pooled vectors score lower than the best of all, and fusion weighs lanes by their mean and spread. Those
+    of exact scores are estimated from some units all over the library, by regression on the rough ones.
     """
     there = np.flatnonzero(~np.isnan(rough))
     every = rough[there].astype(np.float64)

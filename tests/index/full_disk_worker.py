@@ -1,9 +1,9 @@
 """A store on a disk that is full, or limited, or may not be written (run by test_disk_full).
 
-    full FOLDER EXACT_BYTES     a small file system of its own, in a mount namespace that `unshare` made
-    large FOLDER                no file may grow beyond a limit
-    mounted FOLDER              a store that lies on a file system mounted for reading only
-    owned FOLDER                a store that belongs to another user
+full FOLDER EXACT_BYTES     a small file system of its own, in a mount namespace that `unshare` made
+large FOLDER                no file may grow beyond a limit
+mounted FOLDER              a store that lies on a file system mounted for reading only
+owned FOLDER                a store that belongs to another user
 """
 
 from __future__ import annotations

@@ -38,9 +38,7 @@ def told(what: str, folder: Path, *rest: int, within: list[str] | None = None) -
 
 
 @pytest.mark.parametrize("exact_bytes", [0, 1 << 26])
-def test_a_full_disk_loses_nothing_and_the_store_goes_on_when_there_is_room(
-    tmp_path, namespace, exact_bytes
-):
+def test_a_full_disk_loses_nothing_and_the_store_goes_on_when_there_is_room(tmp_path, namespace, exact_bytes):
     said = told("full", tmp_path, exact_bytes, within=namespace)
     assert said["found"] == []
     assert said["stored"] > 5

@@ -293,9 +293,7 @@ def check_best(
     """The k best are those of the oracle, in its order but for equal scores; at any recall, none is made up."""
     query, weights = query_of(field, asked)
     encoder = Given(QueryVectors({field.name: query}, {field.name: weights}))
-    hits = Searcher(encoder, snapshot).search(
-        Query(texts=("asked",)), k=k, lanes=[field.name], recall=recall
-    )
+    hits = Searcher(encoder, snapshot).search(Query(texts=("asked",)), k=k, lanes=[field.name], recall=recall)
     scores = oracle_field(stored, field, query, weights, ())
     of_unit = {unit.id: score for (_, unit, _), score in zip(ordered(stored), scores.tolist(), strict=True)}
     best = sorted((score for score in of_unit.values() if not math.isnan(score)), reverse=True)[:k]

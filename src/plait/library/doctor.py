@@ -256,6 +256,7 @@ class _Repair:
                 self._folder.store, fields, self._new_rows(reader, mends, dropped, whole, again - whole)
             )
         table.drop_old_versions(self._folder.store)
+        self._set_pictures_aside()
         self._report(whole, again - whole, gone)
 
     def _mended(self, reader: GuardedRows) -> list[pa.Table]:
@@ -272,7 +273,7 @@ class _Repair:
         touched = set()
         for row in mends:
             self._seen.met(
-                row.select(["id", "document_id", "ordinal", "pictures", "document"]).to_pylist()[0]
+                row.select(["id", "document_id", "source", "ordinal", "pictures", "document"]).to_pylist()[0]
             )
             touched.add(row["document_id"][0].as_py())
         return {name for name in touched if self._seen.documents[name].is_complete}
@@ -307,6 +308,13 @@ class _Repair:
             if writer is not None:
                 writer.close()
             os.fsync(file.fileno())
+
+    def _set_pictures_aside(self) -> None:
+        """Take pictures out of the library that only documents showed which have left it."""
+        shown = {one for some in table.every_row(self._folder.store, ["pictures"]) for one in _flat(some)}
+        for file in (self._folder.path / "pictures").glob("*/*"):
+            if file.stem not in shown:
+                self._set_aside(file.relative_to(self._folder.path).as_posix())
 
     def _report(self, whole: set[str], again: set[str], gone: set[str]) -> None:
         sources = self._seen.sources
@@ -348,3 +356,8 @@ class _Repair:
             target = self._quarantine / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(source, target)
+
+
+def _flat(some: pa.Table) -> list[str]:
+    pictures: list[str] = pc.list_flatten(some["pictures"]).to_pylist()
+    return pictures

@@ -35,18 +35,23 @@ class DocumentRows:
 
     Attributes:
         stored: what its "document" cell says; None if no sound row holds it.
+        source: where it came from; "" if no sound row is left of it.
         ordinals: a bit for each place in the document of which there is a sound row.
         is_hurt: some row of it is missing, damaged, or there twice.
+        is_doubled: some row of it is there twice.
     """
 
     stored: StoredDocument | None = None
+    source: str = ""
     ordinals: int = 0
     is_hurt: bool = False
+    is_doubled: bool = False
 
     @property
     def is_complete(self) -> bool:
-        """Whether a sound row of each of its units was met."""
-        return self.stored is not None and self.stored.units == self.ordinals.bit_count()
+        """Whether a sound row of each of its units was met, once."""
+        is_all = self.stored is not None and self.stored.units == self.ordinals.bit_count()
+        return is_all and not self.is_doubled
 
 
 @dataclass(slots=True)
@@ -252,19 +257,20 @@ class Examination:
         for row in table.filter(pa.array(~right)).select(["id", "document_id"]).to_pylist():
             self.diagnosis.find("row", row["id"], "is damaged: its cells do not fit their checksum")
             self.document(row["document_id"]).is_hurt = True
-        names = ["id", "document_id", "ordinal", "pictures", "document"]
+        names = ["id", "document_id", "source", "ordinal", "pictures", "document"]
         for row in table.filter(pa.array(right)).select(names).to_pylist():
             self.met(row)
 
     def met(self, row: dict[str, Any]) -> None:
         """Note what a sound row holds."""
         document = self.document(row["document_id"])
+        document.source = row["source"]
         if row["document"] is not None:
             document.stored = stored.read_document(row["document"])
         if row["ordinal"] >= 0:
             bit = 1 << row["ordinal"]
             if document.ordinals & bit:
-                document.is_hurt = True
+                document.is_hurt = document.is_doubled = True
                 self.diagnosis.find("row", row["id"], "is stored twice")
             document.ordinals |= bit
         for sha256 in row["pictures"]:
@@ -276,7 +282,7 @@ class Examination:
             units = document.ordinals.bit_count()
             if document.stored is None:
                 document.is_hurt = True
-                self.diagnosis.find("document", name, "its description cannot be read")
+                self.diagnosis.find("document", document.source or name, "its description cannot be read")
             elif document.stored.units != units:
                 document.is_hurt = True
                 self.diagnosis.find(
@@ -292,10 +298,10 @@ class Examination:
             elif self.unnamed or not self.can_open:
                 self.documents[name] = DocumentRows(known, is_hurt=True)
                 self.diagnosis.find("document", known.source, "none of its units can be read")
-        for name in [
-            n for n, d in self.documents.items() if d.stored is None and catalogued and n not in catalogued
-        ]:
-            del self.documents[name]  # the name itself was damaged; the document it was is found incomplete
+        # A name that only damaged rows bear may be damaged itself; the document it was is found incomplete.
+        nameless = [n for n, d in self.documents.items() if d.stored is None and not d.source]
+        for name in nameless:
+            del self.documents[name]
 
     def _has_hurt(self) -> bool:
         return any(document.is_hurt for document in self.documents.values())
@@ -344,8 +350,8 @@ class Examination:
         return "shown by " + _some(names) if names else "no document shows it"
 
     def _source(self, document_id: str) -> str:
-        known = self.documents.get(document_id)
-        return known.stored.source if known and known.stored else document_id
+        known = self.documents.get(document_id, DocumentRows())
+        return (known.stored.source if known.stored else known.source) or document_id
 
     def _picture_files(self, folder: LibraryFolder | None = None) -> Iterator[Path]:
         return (p for p in ((folder or self.folder).path / "pictures").glob("*/*") if p.is_file())

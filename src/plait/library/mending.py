@@ -65,7 +65,7 @@ def _merged(row: pa.Table, field: VectorField, new: NDArray[np.float16]) -> NDAr
         return new
     with np.errstate(invalid="ignore", over="ignore"):
         alike = np.abs(old.astype(np.float32) - new.astype(np.float32)) < _ALIKE  # False for NaN
-    return np.where(alike, old, new)
+    return np.where(alike & (old != new), old, new)  # -0 equals 0, but has other bytes
 
 
 def _with(row: pa.Table, field: VectorField, items: NDArray[np.float16]) -> pa.Table:

@@ -28,8 +28,8 @@ def problems(index: LanceIndex, stored: Stored) -> Iterator[str]:
     found = versions(index)
     if found != dict(stored):
         lost = {name: version for name, version in stored.items() if found.get(name) != version}
-        yield f"the list of documents differs: expected {lost}, found {({n: found.get(n) for n in lost})}"
-        yield f"and not expected: {({n: v for n, v in found.items() if n not in stored})}"
+        yield f"the list of documents differs: expected {lost}, found { ({n: found.get(n) for n in lost}) }"
+        yield f"and not expected: { ({n: v for n, v in found.items() if n not in stored}) }"
         return
     snapshot = index.snapshot()
     if list(snapshot.documents_of()) != sorted(stored):
@@ -67,7 +67,9 @@ def remains(folder: Path, stored: Stored, ever: Sequence[tuple[str, int]]) -> It
 @cache
 def _bytes_of(name: str, version: int) -> list[bytes]:
     every = [items for unit in entry(name, version).vectors for items in unit.fields.values()]
-    return [token.astype(np.float16).tobytes() for items in every for token in items.reshape(-1, items.shape[2])]
+    return [
+        token.astype(np.float16).tobytes() for items in every for token in items.reshape(-1, items.shape[2])
+    ]
 
 
 def _of_units(snapshot: Snapshot, name: str, whole: Entry) -> Iterator[str]:

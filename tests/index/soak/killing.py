@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 from tests.index.soak.steps import KINDS, Step, Stored, kind_of, step
 
@@ -47,7 +47,10 @@ class Report:
         """Return a table of kills, a line a place and a column a kind of step, and what was found."""
         head = f"{sum(self.kills.values())} kills, {self.steps} acknowledged steps, the one under way "
         states = ", ".join(f"{state} {count} times" for state, count in sorted(self.states.items()))
-        lines = [head + (states or "never there to see"), f"{'killed':44}" + "".join(f"{k:>10}" for k in KINDS)]
+        lines = [
+            head + (states or "never there to see"),
+            f"{'killed':44}" + "".join(f"{k:>10}" for k in KINDS),
+        ]
         for where in sorted({where for _, where in self.kills}):
             lines.append(f"{where:44}" + "".join(f"{self.kills[kind, where]:10}" for kind in KINDS))
         totals = [sum(count for (of, _), count in self.kills.items() if of == kind) for kind in KINDS]
@@ -117,9 +120,7 @@ class _Usual:
         return 1e-6 * statistics.median(self._micros[kind][-20:]) if self._micros[kind] else 0.02
 
 
-def _kill(
-    seed: int, number: int, chance: random.Random, usual: _Usual, *, hooked: bool
-) -> Mapping[str, Any]:
+def _kill(seed: int, number: int, chance: random.Random, usual: _Usual, *, hooked: bool) -> Mapping[str, Any]:
     """Return when to kill: in the first step, two or more from now, of a kind drawn evenly."""
     kind = chance.choice(KINDS)
     at = next(one for one in range(number + 2, number + 1000) if kind_of(seed, one) == kind)
@@ -206,15 +207,31 @@ class _Life:
         return f"{part}at a call on {'/'.join(path.relative_to(folder).parts[:2]) or 'the folder'}"
 
 
+class Life(Protocol):
+    """What takes in the lines of one child."""
+
+    pid: int
+    problems: list[str]
+
+    def hear(self, line: str) -> bool:
+        """Take in one line; return whether the time to kill begins to run."""
+        ...
+
+
 class Writer:
     """A process that forks one writer after another; use it as a context manager.
 
     Args:
         scratch: a folder for the compiled hook.
+        module: what it runs, by `forking.serve`.
+
+    Attributes:
+        hooked: whether the hook could be compiled.
     """
 
-    def __init__(self, scratch: Path) -> None:
+    def __init__(self, scratch: Path, module: str = "tests.index.soak.writer") -> None:
         self._scratch = scratch
+        self._module = module
 
     def __enter__(self) -> Writer:
         library = compiled_hook(self._scratch)
@@ -223,7 +240,7 @@ class Writer:
         if library is not None:
             environment["LD_PRELOAD"] = str(library)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.index.soak.writer"],
+            [sys.executable, "-m", self._module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=ROOT,
@@ -242,7 +259,7 @@ class Writer:
                 pipe.close()
         self._process.wait()
 
-    def run(self, order: Mapping[str, Any], life: _Life) -> None:
+    def run(self, order: Mapping[str, Any], life: Life) -> None:
         """Let a child carry out an order; kill it at the moment the order names."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(order).encode() + b"\n")

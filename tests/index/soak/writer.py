@@ -1,33 +1,26 @@
-"""The soak's writer: `python -m tests.index.soak.writer`, one order a line on its standard input.
+"""The soak's writer: `python -m tests.index.soak.writer`, which takes orders as `forking.serve` says.
 
-This process imports what is needed and opens nothing. For each order it forks a child, which opens the
-store, says in which of the states that may be there it is, goes on writing, and usually is killed:
+For each a child opens the store, says in which of the states that may be there it is, goes on writing, and
+usually is killed:
 
-    pid N
     found N                             the store is in the N-th state, whole
     problem ...                         it is in none; the child ends
     begin NUMBER KIND / done NUMBER CALLS MICROSECONDS
     in PART / out                       it is in a part of a step worth a name, or has left it
-    at CALL PATH                        the preloaded hook kills it there
-    ended STATUS                        said by the parent
 """
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import itertools
-import json
-import os
-import sys
 import time
-import traceback
-import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.index.soak import forking
 from tests.index.soak.checking import problems, remains, versions
+from tests.index.soak.forking import say, serve
 from tests.index.soak.steps import FIELDS, Stored, step
 
 from plait.index.backends.lancedb import LanceIndex
@@ -39,28 +32,9 @@ _PARTS = {  # methods whose run is a part of a step
 
 
 def main() -> None:
-    warnings.filterwarnings("ignore", "lancedb fork support")  # nothing is open when this process forks
     _name_parts()
     importlib.import_module("torch")  # which a scan of small codes would import in every child
-    for line in sys.stdin:
-        child = os.fork()
-        if not child:
-            _in_child(json.loads(line))
-        say(f"ended {os.waitpid(child, 0)[1]}")
-
-
-def say(line: str) -> None:
-    os.write(1, line.encode() + b"\n")
-
-
-def _in_child(order: Mapping[str, Any]) -> None:
-    say(f"pid {os.getpid()}")
-    try:
-        write(order)
-    except BaseException:
-        say("problem " + traceback.format_exc().replace("\n", " | "))
-        os._exit(1)
-    os._exit(0)
+    serve(write)
 
 
 def write(order: Mapping[str, Any]) -> None:
@@ -82,7 +56,7 @@ def write(order: Mapping[str, Any]) -> None:
     if wrong:
         return
     say(f"found {place}")
-    kill, hook = order["kill"], _hook()
+    kill, hook = order["kill"], forking.hook()
     for number in itertools.islice(itertools.count(order["next"] + place), order["steps"]):
         one = step(order["seed"], number, stored)
         say(f"begin {number} {one.kind}")
@@ -102,21 +76,10 @@ def _finish(index: LanceIndex, stored: Stored, order: Mapping[str, Any]) -> None
     index.optimize(keep_seconds=0)
     for sentence in problems(index, stored):
         say(f"problem once compacted: {sentence}")
-    for sentence in remains(Path(order["folder"]), stored, [(name, version) for name, version in order["ever"]]):
+    for sentence in remains(
+        Path(order["folder"]), stored, [(name, version) for name, version in order["ever"]]
+    ):
         say(f"problem {sentence}")
-
-
-class _NoHook:
-    def soak_arm(self, call: int, how: int) -> None:
-        pass
-
-    def soak_calls(self) -> int:
-        return 0
-
-
-def _hook() -> Any:
-    whole = ctypes.CDLL(None)
-    return whole if hasattr(whole, "soak_arm") else _NoHook()
 
 
 def _name_parts() -> None:

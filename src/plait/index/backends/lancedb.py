@@ -11,6 +11,7 @@ survives a power failure is up to the file system: LanceDB does not ask for a fl
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -360,7 +361,10 @@ def _explained(what: str) -> Iterator[None]:
     except (OSError, RuntimeError, ValueError, pa.ArrowException) as error:
         if isinstance(error, (LibraryError, Timeout)):
             raise
-        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        raise LibraryError(
-            f"{what}: {reason}; check that the folder can be read and written, then try again"
-        ) from error
+        reason = _OF_RUST.sub("", str(error).splitlines()[0])[:200] if str(error) else type(error).__name__
+        is_full = "No space left" in reason
+        step = "make room on the disk" if is_full else "check that the folder can be read and written"
+        raise LibraryError(f"{what}: {reason}; {step}, then try again") from error
+
+
+_OF_RUST = re.compile(r"lance error: |LanceError\(IO\): |, /\S+\.rs:\d+:\d+")  # for LanceDB's own people

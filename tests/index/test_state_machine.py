@@ -1,4 +1,4 @@
-"""A store does what a plain dictionary with sums written out does, through any series of changes and searches."""
+"""A store answers as a dictionary with sums written out does, through any series of changes and searches."""
 
 from __future__ import annotations
 
@@ -290,7 +290,7 @@ def check_best(
     k: int,
     recall: float,
 ) -> None:
-    """The k best are those of the oracle, in its order but for equal scores; at any recall, none is made up."""
+    """The k best score as those of the oracle; at a lower recall each has the score that the oracle gives it."""
     query, weights = query_of(field, asked)
     encoder = Given(QueryVectors({field.name: query}, {field.name: weights}))
     hits = Searcher(encoder, snapshot).search(Query(texts=("asked",)), k=k, lanes=[field.name], recall=recall)

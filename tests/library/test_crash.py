@@ -86,7 +86,7 @@ def write_pages(folder: Path, generation: int) -> None:
         (folder / f"p{number}.html").write_text(
             f"<html><head><title>Page {number}</title></head><body>"
             f"<h1>First</h1><p>number{number} generation{generation} begins here.</p>"
-            f'<figure><img src="p{number}.png" alt="part"><figcaption>Figure of {generation}</figcaption></figure>'
+            f'<figure><img src="p{number}.png" alt=""><figcaption>Figure of {generation}</figcaption></figure>'
             f"<h1>Second</h1><p>number{number} generation{generation} ends here.</p></body></html>"
         )
 
@@ -126,8 +126,10 @@ def check_whole(folder: Path, generations: set[int]) -> None:
             assert words[0].document_id == document.id
             pictures.add(Path(figure.picture.path))
         if len(generations) == 1:
-            assert {file for file in (library.folder / "pictures").glob("*/*")} == pictures
+            library.compact()
+            assert set((library.folder / "pictures").glob("*/*")) == pictures
             assert not list((library.folder / "spool").glob("*"))
+            assert not list(library.folder.glob(".new-*"))
 
 
 def nobody_left(session: int, seconds: float = 10) -> bool:

@@ -60,7 +60,7 @@ class MultiVectors:
         Raises:
             ShapeError: the query or its weights do not fit the field.
         """
-        self._check(query, weights)
+        check_query(query, weights, self.vectors.shape[2])
         rows = np.flatnonzero(np.diff(self.offsets) if mask is None else mask & (np.diff(self.offsets) > 0))
         scores = np.full(len(self), np.nan, np.float32)
         if not len(rows):
@@ -76,7 +76,7 @@ class MultiVectors:
         Raises:
             ShapeError: the query or its weights do not fit the field.
         """
-        self._check(query, weights)
+        check_query(query, weights, self.vectors.shape[2])
         best: list[int | None] = []
         for row in rows:
             first, last = self.offsets[row], self.offsets[row + 1]
@@ -116,18 +116,22 @@ class MultiVectors:
         shared_out(scan, count, workers=workers_for(asked.size * tokens * count))
         return similarity
 
-    def _check(self, query: Vectors, weights: Vectors) -> None:
-        if query.ndim != 3 or 0 in query.shape[:2]:
-            raise ShapeError(f"expected a query of (parts, tokens, width), got {query.shape}")
-        if query.shape[2] != self.vectors.shape[2]:
-            raise ShapeError(
-                f"the query has {query.shape[2]} dims, the stored vectors {self.vectors.shape[2]}: "
-                "were both encoded by the same model?"
-            )
-        if weights.shape != query.shape[:1]:
-            raise ShapeError(
-                f"expected one weight for each of {query.shape[0]} parts, got shape {weights.shape}"
-            )
+
+def check_query(query: Vectors, weights: Vectors, width: int) -> None:
+    """Refuse a query that vectors of a width cannot be compared with.
+
+    Raises:
+        ShapeError: it is not (parts, tokens, width), or has not one weight a part.
+    """
+    if query.ndim != 3 or 0 in query.shape[:2]:
+        raise ShapeError(f"expected a query of (parts, tokens, width), got {query.shape}")
+    if query.shape[2] != width:
+        raise ShapeError(
+            f"the query has {query.shape[2]} dims, the stored vectors {width}: "
+            "were both encoded by the same model?"
+        )
+    if weights.shape != query.shape[:1]:
+        raise ShapeError(f"expected one weight for each of {query.shape[0]} parts, got shape {weights.shape}")
 
 
 def _multiply(vectors: Vectors, asked: Vectors, *, out: Vectors) -> None:

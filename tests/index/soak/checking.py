@@ -103,7 +103,8 @@ def _of_vectors(snapshot: Snapshot, name: str, whole: Entry) -> Iterator[str]:
             rough, _ = snapshot.rough_scores(field.name, _any(field), _ONE)
             exact = snapshot.field_scores(field.name, _any(field), _ONE)
             if {bool(np.isnan(scores[row])) for scores in (rough, exact)} != {not len(own)}:
-                yield f"{field.name} of {name}: row {row} of {len(own)} items scores {rough[row]}, {exact[row]}"
+                seen = f"{rough[row]} roughly, {exact[row]} exactly"
+                yield f"{field.name} of {name}: row {row} of {len(own)} items scores {seen}"
 
 
 def _any(field: VectorField) -> Vectors:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from plait.errors import ShapeError
 from plait.index.base import Mask, Scores
+from plait.index.multi_vector import check_query
 from plait.index.scan import kernels
 from plait.index.scan.costs import Costs
 from plait.index.scan.segment import Segment
@@ -81,7 +81,7 @@ class ScannedField:
         Raises:
             ShapeError: the query or its weights do not fit the field.
         """
-        self._check(query, weights)
+        check_query(query, weights, self._field.width)
         there = self._piece_of >= 0
         allowed = int(np.count_nonzero(there if mask is None else there & mask))
         if self._costs.prefers_exact(allowed):
@@ -102,7 +102,7 @@ class ScannedField:
         Raises:
             ShapeError: the query or its weights do not fit the field.
         """
-        self._check(query, weights)
+        check_query(query, weights, self._field.width)
         scores = np.full(len(rows), np.nan, np.float32)
         with self._costs.exact(len(rows)):
             for places, segment, units in self._read_from(rows):
@@ -129,7 +129,7 @@ class ScannedField:
         Raises:
             ShapeError: the query or its weights do not fit the field.
         """
-        self._check(query, weights)
+        check_query(query, weights, self._field.width)
         best: list[int | None] = [None] * len(rows)
         for places, segment, units in self._read_from(np.asarray(rows, np.intp)):
             items, starts = segment.items_of(units)
@@ -148,19 +148,6 @@ class ScannedField:
             for first in range(0, len(here), _AT_A_TIME):
                 some = order[first : first + _AT_A_TIME]
                 yield here[some], piece.segment, units[some]
-
-    def _check(self, query: Vectors, weights: Vectors) -> None:
-        if query.ndim != 3 or 0 in query.shape[:2]:
-            raise ShapeError(f"expected a query of (parts, tokens, width), got {query.shape}")
-        if query.shape[2] != self._field.width:
-            raise ShapeError(
-                f"the query has {query.shape[2]} dims, the stored vectors {self._field.width}: "
-                "were both encoded by the same model?"
-            )
-        if weights.shape != query.shape[:1]:
-            raise ShapeError(
-                f"expected one weight for each of {query.shape[0]} parts, got shape {weights.shape}"
-            )
 
 
 def _rough(segment: Segment, units: Units, query: Vectors) -> Vectors:

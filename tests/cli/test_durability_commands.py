@@ -48,6 +48,7 @@ def test_a_sound_library_ends_with_0(manual: Path) -> None:
     assert json.loads(plait("doctor", "--json", cwd=manual).stdout)["is_healthy"]
 
 
+@pytest.mark.slow
 def test_damage_ends_with_1_until_it_is_mended(manual: Path) -> None:
     (data,) = (manual / ".plait").glob("store/units.lance/data/*")
     flip(data, 5)
@@ -86,6 +87,7 @@ def test_a_damaged_library_json_is_said_by_all_and_mended_by_the_doctor(manual: 
     assert plait("status", cwd=manual).returncode == 0
 
 
+@pytest.mark.slow
 def test_snapshots_come_and_go(manual: Path) -> None:
     assert plait("snapshot", "list", cwd=manual).stdout == "no snapshots\n"
     assert plait("snapshot", "save", "one", cwd=manual).stdout.startswith("saved one: 2 documents")
@@ -105,6 +107,7 @@ def test_snapshots_come_and_go(manual: Path) -> None:
     assert "there is no snapshot 'one'" in gone.stderr
 
 
+@pytest.mark.slow
 def test_a_library_moves_in_one_file(manual: Path, tmp_path: Path) -> None:
     wrote = plait("export", "../manual.plait", cwd=manual)
     assert wrote.stdout.startswith("wrote ../manual.plait: 2 documents"), wrote.stderr

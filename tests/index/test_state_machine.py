@@ -290,7 +290,7 @@ def check_best(
     k: int,
     recall: float,
 ) -> None:
-    """The k best score as those of the oracle; at a lower recall each has the score that the oracle gives it."""
+    """The k best score as those of the oracle; at a lower recall each has the score the oracle gives it."""
     query, weights = query_of(field, asked)
     encoder = Given(QueryVectors({field.name: query}, {field.name: weights}))
     hits = Searcher(encoder, snapshot).search(Query(texts=("asked",)), k=k, lanes=[field.name], recall=recall)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 from PIL import Image, ImageDraw
 from tests.helpers.tiny_encoder import TinyEncoder
 from tests.index.soak.killing import Writer
+from tests.library import crash_worker
 
 from plait import Library, Query
 
@@ -38,21 +38,25 @@ class Adding:
 
 
 @pytest.mark.slow
-def test_killed_at_any_step_a_library_holds_whole_documents_and_is_completed_by_adding_again(tmp_path):
+@pytest.mark.parametrize("what", ["add", "compact"])
+def test_killed_at_any_step_a_library_holds_whole_documents_and_is_completed_by_doing_it_again(
+    tmp_path, what
+):
     chance = random.Random(5)
     folder = tmp_path / "manual"
     folder.mkdir()
-    write_pages(folder, 0)
-    add(folder)
     killed = 0
     with Writer(tmp_path, "tests.library.crash_worker") as writer:
-        usual, seconds = measured(writer, folder)
+        usual, seconds = measured(writer, folder, what)
         for generation in range(2, 2 + KILLS):
             write_pages(folder, generation)
+            if what == "compact":
+                add(folder)
             adding = Adding()
             hooked = writer.hooked and generation % 4
             order = {
                 "folder": str(folder),
+                "what": what,
                 "call": chance.randint(1, usual) if hooked else 0,
                 "how": chance.randrange(3),
                 "kill": {"seconds": 10 if hooked else chance.random() * seconds},
@@ -60,19 +64,24 @@ def test_killed_at_any_step_a_library_holds_whole_documents_and_is_completed_by_
             writer.run(order, adding)
             assert not adding.problems
             killed += adding.calls is None
-            assert nobody_left(adding.pid)
-            check_whole(folder, {generation - 1, generation})
+            assert nobody_reads(folder)
+            check_whole(folder, {generation} if what == "compact" else {generation - 1, generation})
             add(folder)
             check_whole(folder, {generation})
+            check_nothing_left(folder)
     assert killed >= KILLS // 2
 
 
-def measured(writer: Writer, folder: Path) -> tuple[int, float]:
-    """Return how many calls and seconds an `add` takes that changes every page."""
-    write_pages(folder, 1)
+def measured(writer: Writer, folder: Path, what: str) -> tuple[int, float]:
+    """Return how many calls and seconds a change of every page takes."""
+    for generation in (0, 1):
+        write_pages(folder, generation)
+        if generation == 0 or what == "compact":
+            add(folder)
     adding = Adding()
     began = time.monotonic()
-    writer.run({"folder": str(folder), "call": 0, "how": 0, "kill": {"seconds": 10}}, adding)
+    order = {"folder": str(folder), "what": what, "call": 0, "how": 0, "kill": {"seconds": 10}}
+    writer.run(order, adding)
     assert not adding.problems
     assert adding.calls is not None
     return max(adding.calls, 1), time.monotonic() - began
@@ -86,7 +95,7 @@ def write_pages(folder: Path, generation: int) -> None:
         (folder / f"p{number}.html").write_text(
             f"<html><head><title>Page {number}</title></head><body>"
             f"<h1>First</h1><p>number{number} generation{generation} begins here.</p>"
-            f'<figure><img src="p{number}.png" alt=""><figcaption>Figure of {generation}</figcaption></figure>'
+            f'<figure><img src="p{number}.png"><figcaption>Figure of {generation}</figcaption></figure>'
             f"<h1>Second</h1><p>number{number} generation{generation} ends here.</p></body></html>"
         )
 
@@ -104,7 +113,7 @@ def add(folder: Path) -> None:
 def check_whole(folder: Path, generations: set[int]) -> None:
     """Every page is of one of the generations, in its words and in its picture, which is there."""
     with Library(folder, encoder=TinyEncoder(), create=False) as library:
-        pictures = set()
+        assert library.verify().problems == []
         assert [document.source for document in library.documents()] == [f"p{n}.html" for n in range(PAGES)]
         units = list(library.units())
         for document in library.documents():
@@ -124,28 +133,33 @@ def check_whole(folder: Path, generations: set[int]) -> None:
             assert hits[0].document_id == document.id
             words = library.search(Query.of(f"number{number} generation{generation}"), k=1, lanes=["bm25"])
             assert words[0].document_id == document.id
-            pictures.add(Path(figure.picture.path))
-        if len(generations) == 1:
-            library.compact()
-            assert set((library.folder / "pictures").glob("*/*")) == pictures
-            assert not list((library.folder / "spool").glob("*"))
-            assert not list(library.folder.glob(".new-*"))
 
 
-def nobody_left(session: int, seconds: float = 10) -> bool:
-    """Return whether every process of a session has ended, soon."""
+def check_nothing_left(folder: Path) -> None:
+    """Once compacted, no file is there that nothing refers to."""
+    with Library(folder, encoder=TinyEncoder(), create=False) as library:
+        library.compact()
+        pictures = {Path(picture.path) for unit in library.units() for picture in unit.pictures}
+        assert set((library.folder / "pictures").glob("*/*")) == pictures
+        assert not list((library.folder / "spool").glob("*"))
+        assert not list(library.folder.rglob(".new-*"))
+        assert not list(library.folder.rglob(".tmp*"))
+
+
+def nobody_reads(folder: Path, seconds: float = 10) -> bool:
+    """Return whether every process that read files for the writer of a folder has ended, soon."""
+    mark = f"{crash_worker.MARK}={folder}".encode()
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if not any(session_of(entry) == session for entry in os.listdir("/proc") if entry.isdigit()):
-            return True
+    while any(mark in environment_of(process) for process in Path("/proc").glob("[0-9]*")):
+        if time.monotonic() > end:
+            return False
         time.sleep(0.05)
-    return False
+    return True
 
 
-def session_of(process: str) -> int | None:
-    """Return the session of a process that has not ended; None of any other."""
+def environment_of(process: Path) -> bytes:
+    """Return what a process was started with; nothing of one that has ended or belongs to others."""
     try:
-        facts = Path("/proc", process, "stat").read_text().rpartition(")")[2].split()
+        return (process / "environ").read_bytes()
     except OSError:
-        return None
-    return None if facts[0] == "Z" else int(facts[3])
+        return b""

@@ -255,6 +255,18 @@ def test_without_the_newest_list_of_files_an_older_version_is_brought_up_to_date
     assert answers(folder.root) == before
 
 
+def test_what_a_stopped_writer_did_not_seal_is_kept_and_sealed(folder: LibraryFolder) -> None:
+    for name in ("seals", "copies/seals"):
+        (folder.path / name).unlink()
+    before = answers(folder.root)
+    diagnosis = verify(folder)
+    assert diagnosis.is_healthy
+    assert all("seal" in finding.where + finding.problem for finding in diagnosis.notes)
+    report = mend(folder)
+    assert (report.done, report.lost, report.left.findings) == ((), (), [])
+    assert answers(folder.root) == before
+
+
 def test_without_any_list_of_files_the_table_is_made_again_from_the_sources(folder: LibraryFolder) -> None:
     before = answers(folder.root)
     for versions in folder.path.rglob("_versions"):

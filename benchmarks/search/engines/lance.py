@@ -14,7 +14,7 @@ from benchmarks.search.collection import Collection
 
 SETTINGS: list[dict[str, Any]] = [
     {"probes": probes, "refine": refine}
-    for probes, refine in ((20, 10), (64, 30), (128, 100), (256, 100), (256, 400))
+    for probes, refine in ((20, 10), (64, 30), (256, 100), (256, 400), (256, 1600))
 ] + [{"way": "flat"}]
 _AT_ONCE = 2_000
 

@@ -12,7 +12,20 @@ from typing import Annotated
 
 import typer
 
-from plait.cli import ask, ingest, mine, models, search, serve, train
+from plait.cli import (
+    ask,
+    compact,
+    doctor,
+    export,
+    import_,
+    ingest,
+    mine,
+    models,
+    search,
+    serve,
+    snapshot,
+    train,
+)
 from plait.cli.console import fail
 from plait.errors import LibraryError, MissingExtraError, ModelError, PlaitError
 
@@ -28,6 +41,11 @@ app.command()(search.search)
 app.command()(ask.ask)
 app.command()(ingest.status)
 app.command()(ingest.remove)
+app.command()(doctor.doctor)
+app.command()(compact.compact)
+app.add_typer(snapshot.app, name="snapshot")
+app.command()(export.export)
+app.command(name="import")(import_.import_)
 app.command()(serve.serve)
 app.command()(serve.mcp)
 app.command()(train.train)

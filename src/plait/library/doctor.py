@@ -155,6 +155,7 @@ class _Repair:
         """Let the newest version go, as it cannot be opened; without another, begin an empty table."""
         while (newest := seals.newest_manifest(self._folder)) is not None:
             name = newest.relative_to(self._folder.path).as_posix()
+            was_sealed = self._seen.is_sealed
             self._set_aside(name)
             seals.forget(self._folder, name)  # the next version takes its number
             self._look_again()
@@ -162,7 +163,10 @@ class _Repair:
                 self._done.append(
                     "went back to an older version of the table; the newest could not be opened"
                 )
-                self._expect_catalogue()
+                if was_sealed:
+                    self._expect_catalogue()
+                else:
+                    self._lost.append("the last changes before the writer was stopped may be lost: add again")
                 return
         documents = self._seen.documents
         self._set_aside("store/units.lance")
@@ -172,7 +176,10 @@ class _Repair:
         self._seen.documents = documents
 
     def _expect_catalogue(self) -> None:
-        """Compare with the list of documents: what the table lacks is read again, what was removed goes."""
+        """Compare with the list of documents: what the table lacks is read again, what was removed goes.
+
+        The list must be as new as the newest version was: true where every file had been sealed.
+        """
         catalogued = self._seen.catalogued()
         for name, known in catalogued.items():
             document = self._seen.document(name)
@@ -184,7 +191,7 @@ class _Repair:
     def _rows_and_pictures(self) -> None:
         """Write the table anew if any of it is not whole; read documents again that were hurt."""
         in_use = {file for file in self._seen.damaged_files if seals.is_in_use(self._folder, file)}
-        if any("/_deletions/" in file for file in in_use):
+        if self._seen.is_sealed and any("/_deletions/" in file for file in in_use):
             self._expect_catalogue()
         hurt = {name for name, document in self._seen.documents.items() if document.is_hurt}
         needs_table = bool(hurt or in_use or self._seen.unnamed or not self._seen.can_open)

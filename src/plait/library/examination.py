@@ -127,12 +127,12 @@ class Examination:
     def _seals(self) -> dict[str, seals.Seal]:
         """Return what each file must be."""
         whole = []
-        for name in ("seals", "copies/seals"):
-            file = self.folder.path / name
-            data = _read(file)
+        found = {name: _read(self.folder.path / name) for name in ("seals", "copies/seals")}
+        for name, data in found.items():
             if data is None:
+                # Without either, no writer has come to its end yet, or format 1 wrote all.
                 if seals.newest_manifest(self.folder) is not None:
-                    self.diagnosis.find("store", name, "is missing", is_note=self._is_old())
+                    self.diagnosis.find("store", name, "is missing", is_note=not any(found.values()))
             elif (parsed := seals.parsed(data)) is None:
                 self.diagnosis.find("store", name, "is damaged")
             else:
@@ -140,9 +140,6 @@ class Examination:
         if len(whole) == 2 and whole[0] != whole[1]:
             self.diagnosis.find("store", "copies/seals", "is older than seals", is_note=True)
         return whole[0] if whole else {}
-
-    def _is_old(self) -> bool:
-        return self.manifest is not None and self.manifest.format == 1
 
     def _files(self, known: dict[str, seals.Seal]) -> None:
         """Compare each file of the table, and each copy of one, with its seal."""
@@ -234,6 +231,8 @@ class Examination:
 
     def _unreadable(self, reader: GuardedRows, row_id: int, reason: str) -> None:
         try:
+            if reader.is_weary:
+                raise UnreadableError(reason)
             named = reader.take([row_id], ["document_id", "id"])
             name, unit = named["document_id"][0].as_py(), named["id"][0].as_py()
         except UnreadableError:

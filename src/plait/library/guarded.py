@@ -81,6 +81,11 @@ class GuardedRows:
         """
         return self._ask(list(ids), None if columns is None else list(columns))
 
+    @property
+    def is_weary(self) -> bool:
+        """Whether so many processes have died that no more is tried for a single row."""
+        return self._deaths > _DEATHS
+
     def close(self) -> None:
         """End the process."""
         if self._process is not None:
@@ -101,7 +106,7 @@ class GuardedRows:
         try:
             yield Chunk(self.take(ids))
         except UnreadableError as error:
-            if len(ids) == 1 or self._deaths > _DEATHS:
+            if len(ids) == 1 or self.is_weary:
                 yield Chunk(None, tuple(ids), str(error))
             else:
                 middle = len(ids) // 2

@@ -7,14 +7,15 @@ from contextlib import contextmanager
 from time import perf_counter
 
 _FIRST_LOOK = 128  # units that are compared exactly at least, once rough scores chose them
-_NEWEST = 0.2  # weight of the newest measurement in the running mean
+_MOST = 4096  # units; beyond, rough scores are cheaper on any machine, whatever a disturbed measurement says
+_SLOWER = 0.1  # weight of a measurement that is slower than those before: mostly, others kept the processor
 _FEWEST = 32  # a measurement of fewer units says more of what a call costs than of what a unit does
 
 
 class Costs:
-    """Seconds a unit of rough and of exact scoring, as running means; safe to use from several threads.
+    """Seconds a unit of rough and of exact scoring, as the searches so far took; safe to share among threads.
 
-    The means begin at what one core of a server took in 2026, and follow the first searches soon.
+    They begin at what one core of a server took in 2026, and follow faster measurements at once.
     """
 
     def __init__(self, *, rough_seconds: float = 2e-7, exact_seconds: float = 1.2e-5) -> None:
@@ -23,25 +24,28 @@ class Costs:
 
     def prefers_exact(self, units: int) -> bool:
         """Whether comparing so many units exactly is cheaper than choosing some by rough scores first."""
-        chosen = min(units, _FIRST_LOOK)
-        return units * self.exact_seconds <= units * self.rough_seconds + chosen * self.exact_seconds
+        if units <= _FIRST_LOOK:
+            return True
+        rough_first = units * self.rough_seconds + _FIRST_LOOK * self.exact_seconds
+        return units <= _MOST and units * self.exact_seconds <= rough_first
 
     @contextmanager
     def rough(self, units: int) -> Iterator[None]:
         """Measure rough scoring of so many units."""
         started = perf_counter()
         yield
-        self.rough_seconds = _mean(self.rough_seconds, started, units)
+        self.rough_seconds = _followed(self.rough_seconds, started, units)
 
     @contextmanager
     def exact(self, units: int) -> Iterator[None]:
         """Measure exact scoring of so many units."""
         started = perf_counter()
         yield
-        self.exact_seconds = _mean(self.exact_seconds, started, units)
+        self.exact_seconds = _followed(self.exact_seconds, started, units)
 
 
-def _mean(seconds: float, started: float, units: int) -> float:
+def _followed(seconds: float, started: float, units: int) -> float:
     if units < _FEWEST:
         return seconds
-    return (1 - _NEWEST) * seconds + _NEWEST * (perf_counter() - started) / units
+    newest = (perf_counter() - started) / units
+    return newest if newest < seconds else (1 - _SLOWER) * seconds + _SLOWER * newest

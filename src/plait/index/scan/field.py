@@ -87,6 +87,7 @@ class ScannedField:
         if self._costs.prefers_exact(allowed):
             return self.scores(query, weights, mask), True
         scores = np.full(self._size, np.nan, np.float32)
+        kernels.prepare()  # which is not the cost of a search
         with self._costs.rough(allowed):
             for piece in self._pieces:
                 wanted = None if mask is None else np.flatnonzero(mask[piece.rows])

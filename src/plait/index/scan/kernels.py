@@ -58,6 +58,11 @@ def rough(planes: Planes, scales: Vectors, query: Vectors, items: NDArray[np.int
     return similarity
 
 
+def prepare() -> None:
+    """Find out, once in a process, how this machine multiplies bytes best; the first `rough` does so else."""
+    _integers_work()
+
+
 def exact(vectors: NDArray[np.float16], query: Vectors) -> Vectors:
     """Score items by all of their vectors, in float32.
 

@@ -1,0 +1,40 @@
+"""What is compared exactly at once, by the costs that searches measure."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from plait.index.scan.costs import Costs
+
+
+@pytest.mark.parametrize(
+    ("units", "expected"),
+    [(1, True), (128, True), (129, True), (140, True), (500, False), (100_000, False)],
+)
+def test_few_units_are_compared_exactly_at_once(units, expected):
+    # 140 units: 140 * 10 us = 1.4 ms exactly; 140 * 1 us + 128 * 10 us = 1.42 ms by rough scores first.
+    assert Costs(rough_seconds=1e-6, exact_seconds=1e-5).prefers_exact(units) is expected
+
+
+def test_many_units_never_are_whatever_was_measured():
+    assert Costs(rough_seconds=1.0, exact_seconds=1e-5).prefers_exact(4096)
+    assert not Costs(rough_seconds=1.0, exact_seconds=1e-5).prefers_exact(4097)
+
+
+def test_faster_measurements_count_at_once_and_slower_ones_little():
+    costs = Costs(rough_seconds=1.0, exact_seconds=1e-9)
+    with costs.rough(1000):
+        pass
+    assert costs.rough_seconds < 1e-3
+    with costs.exact(1000):
+        time.sleep(0.01)
+    assert 1e-6 <= costs.exact_seconds < 1e-4  # a tenth of 10 us or more
+
+
+def test_a_few_units_measure_nothing():
+    costs = Costs(rough_seconds=1.0, exact_seconds=1.0)
+    with costs.rough(31), costs.exact(31):
+        pass
+    assert (costs.rough_seconds, costs.exact_seconds) == (1.0, 1.0)

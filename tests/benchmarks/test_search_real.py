@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -171,6 +172,16 @@ def test_queries_ask_with_words_a_figure_or_both(encoder: RealEncoder, picture: 
     assert found.shape == (3, 3, 8)
     np.testing.assert_allclose(np.linalg.norm(found, axis=2), 1, atol=1e-5)
     assert min(np.abs(found[a] - found[b]).max() for a, b in ((0, 1), (0, 2), (1, 2))) > 0.01
+
+
+def test_another_number_of_queries_than_there_are_stops_the_run(tmp_path: Path) -> None:
+    write_entries([entry(1)], tmp_path / "entries.jsonl")
+    line = json.dumps(asdict(Question(0, "document1:0", "sentence", "Lock lever 1 before you let go of it.")))
+    (tmp_path / "queries.jsonl").write_text(line + "\n")
+    (question,) = real.prepare(tmp_path, tmp_path, queries=1, seed=0)
+    assert (question.row, question.kind) == (0, "sentence")
+    with pytest.raises(SystemExit, match="holds 1 queries, expected 2"):
+        real.prepare(tmp_path, tmp_path, queries=2, seed=0)
 
 
 def test_vectors_of_another_model_stop_the_run(tmp_path: Path) -> None:

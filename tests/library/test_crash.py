@@ -44,7 +44,6 @@ def test_killed_at_any_step_a_library_holds_whole_documents_and_is_completed_by_
 ):
     chance = random.Random(5)
     folder = tmp_path / "manual"
-    folder.mkdir()
     killed = 0
     with Writer(tmp_path, "tests.library.crash_worker") as writer:
         usual, seconds = measured(writer, folder, what)
@@ -66,10 +65,29 @@ def test_killed_at_any_step_a_library_holds_whole_documents_and_is_completed_by_
             killed += adding.calls is None
             assert nobody_reads(folder)
             check_whole(folder, {generation} if what == "compact" else {generation - 1, generation})
-            add(folder)
-            check_whole(folder, {generation})
+            if what == "add":
+                add(folder)
+                check_whole(folder, {generation})
             check_nothing_left(folder)
     assert killed >= KILLS // 2
+
+
+@pytest.mark.slow
+def test_a_library_killed_while_it_is_made_is_made_by_adding_again(tmp_path):
+    chance = random.Random(6)
+    with Writer(tmp_path, "tests.library.crash_worker") as writer:
+        usual, seconds = measured(writer, tmp_path / "first", "add")
+        for number in range(KILLS // 2):
+            folder = tmp_path / f"manual{number}"
+            write_pages(folder, 1)
+            adding = Adding()
+            call, how = (chance.randint(1, usual), chance.randrange(3)) if writer.hooked else (0, 0)
+            kill = {"seconds": 10 if writer.hooked else chance.random() * seconds}
+            writer.run({"folder": str(folder), "what": "add", "call": call, "how": how, "kill": kill}, adding)
+            assert not adding.problems
+            add(folder)
+            check_whole(folder, {1})
+            check_nothing_left(folder)
 
 
 def measured(writer: Writer, folder: Path, what: str) -> tuple[int, float]:
@@ -88,6 +106,7 @@ def measured(writer: Writer, folder: Path, what: str) -> tuple[int, float]:
 
 
 def write_pages(folder: Path, generation: int) -> None:
+    folder.mkdir(exist_ok=True)
     for number in range(PAGES):
         image = Image.new("RGB", (60, 60), "white")
         ImageDraw.Draw(image).rectangle((5, 5, 20 + 5 * number, 50), fill=colour(number, generation))

@@ -337,8 +337,11 @@ def test_while_another_writes_the_doctor_waits_and_says_so(
             verify(folder)
 
 
-def test_a_newer_format_is_refused_with_both_numbers(folder: LibraryFolder) -> None:
-    file = folder.path / "library.json"
-    file.write_text(file.read_text().replace(f'"format": {FORMAT}', f'"format": {FORMAT + 1}'))
-    with pytest.raises(LibraryFormatError, match=f"format {FORMAT + 1}, this plait reads up to {FORMAT}"):
-        Library(folder.root)
+def test_a_newer_format_is_refused_with_both_numbers_and_left_alone(folder: LibraryFolder) -> None:
+    for file in (folder.path / "library.json", folder.path / "copies" / "library.json"):
+        file.write_text(file.read_text().replace(f'"format": {FORMAT}', f'"format": {FORMAT + 1}'))
+    before = {name: (folder.path / name).read_bytes() for name in files_of(folder)}
+    for call in (lambda: Library(folder.root), lambda: verify(folder), lambda: mend(folder)):
+        with pytest.raises(LibraryFormatError, match=f"format {FORMAT + 1}, this plait reads up to {FORMAT}"):
+            call()
+    assert {name: (folder.path / name).read_bytes() for name in files_of(folder)} == before

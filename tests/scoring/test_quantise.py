@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plait.errors import InputError
@@ -28,6 +28,7 @@ def test_two_bundles_are_pooled_to_their_directions():
     assert sorted(np.round(centres, 6).tolist()) == [[0, 0, 1], [1, 0, 0]]
 
 
+@settings(deadline=None)
 @given(items(), st.integers(1, 5))
 def test_pooled_vectors_are_of_unit_length_and_no_more_than_asked(vectors, count):
     centres = pooled(vectors, count)
@@ -35,12 +36,14 @@ def test_pooled_vectors_are_of_unit_length_and_no_more_than_asked(vectors, count
     np.testing.assert_allclose(np.linalg.norm(centres, axis=2), 1, atol=1e-5)
 
 
+@settings(deadline=None)
 @given(items(), st.integers(1, 5))
 def test_an_item_is_pooled_the_same_alone_and_among_others(vectors, count):
     alone = np.concatenate([pooled(vectors[[k]], count) for k in range(len(vectors))])
     np.testing.assert_array_equal(pooled(vectors, count), alone)
 
 
+@settings(deadline=None)
 @given(items())
 def test_three_pooled_vectors_lie_nearer_to_the_tokens_than_one(vectors):
     nearest = (vectors @ pooled(vectors, 3).transpose(0, 2, 1)).max(axis=2).sum(axis=1)
@@ -71,6 +74,7 @@ def test_no_items_are_pooled_to_none():
     assert pooled(np.empty((0, 4, 3), np.float16), 2).shape == (0, 2, 3)
 
 
+@settings(deadline=None)
 @given(items(), st.sampled_from([1e-6, 0.3, 1.0, 900.0]))
 def test_rounding_errs_by_at_most_half_a_step(vectors, length):
     codes, scales = int8(vectors * np.float32(length))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plait.search.rescoring import leading, rescored
@@ -71,6 +71,7 @@ def test_full_recall_rescores_every_unit_at_once(count):
     assert len(asked.batches) == 1
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 400), st.integers(1, 30))
 def test_units_without_rough_scores_do_not_exist(seed, count, k):
     random = np.random.default_rng(seed)
@@ -153,9 +154,19 @@ def test_many_results_are_recalled_too():
     assert share < 0.5
 
 
-@given(st.integers(0, 2**32 - 1), st.sampled_from([0.25, 64.0]), st.sampled_from([-8.0, 0.0, 32.0]))
-def test_the_scale_of_scores_does_not_matter(seed, factor, shift):
+@settings(deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.25, 64.0]))
+def test_the_scale_of_scores_does_not_matter(seed, factor):
+    """Powers of two, by which floats are multiplied exactly."""
     rough, exact = drawn(np.random.default_rng(seed), 3000, noise=0.3)
     known = rescored(rough, Asked(exact), k=10, recall=0.95)
-    scaled = rescored(rough * np.float32(factor), Asked(exact * factor + shift), k=10, recall=0.95)
-    assert len(scaled.rows) == pytest.approx(len(known.rows), rel=0.01, abs=2)
+    scaled = rescored(rough * np.float32(factor), Asked(exact * factor), k=10, recall=0.95)
+    assert scaled.rows.tolist() == known.rows.tolist()
+
+
+@pytest.mark.parametrize("shift", [-8.0, 32.0])
+def test_what_exact_scores_have_in_common_does_not_matter(shift):
+    rough, exact = drawn(np.random.default_rng(5), 3000, noise=0.3)
+    known = rescored(rough, Asked(exact), k=10, recall=0.95)
+    shifted = rescored(rough, Asked(exact + shift), k=10, recall=0.95)
+    assert len(shifted.rows) == pytest.approx(len(known.rows), abs=2)

@@ -39,6 +39,7 @@ def verify(folder: LibraryFolder, *, progress: ProgressCallback | None = None) -
 
     Raises:
         LibraryLockedError: another process is writing.
+        LibraryFormatError: a newer plait wrote the library.
     """
     with ExitStack() as stack:
         try:
@@ -64,6 +65,7 @@ def repair(
 
     Raises:
         LibraryLockedError: another process is writing.
+        LibraryFormatError: a newer plait wrote the library.
         LibraryError: the folder cannot be written.
     """
     with folder.writing():
@@ -118,7 +120,7 @@ class _Repair:
                 f"or move {path} away and add the documents again"
             )
             return False
-        wrong = {finding.where for finding in self._seen.diagnosis.problems if finding.kind == "library"}
+        wrong = {finding.where for finding in self._seen.diagnosis.findings if finding.kind == "library"}
         for name in sorted(wrong):
             self._set_aside(name)
         if wrong:

@@ -95,7 +95,11 @@ class Examination:
         self.diagnosis = Diagnosis(str(self.folder.path))
 
     def run(self) -> Diagnosis:
-        """Look at everything and return what was found."""
+        """Look at everything and return what was found.
+
+        Raises:
+            LibraryFormatError: a newer plait wrote the library.
+        """
         started = time.monotonic()
         self._library_json()
         known = self._seals()
@@ -112,17 +116,22 @@ class Examination:
 
     def _library_json(self) -> None:
         found: list[Manifest | None] = []
+        newer: list[LibraryFormatError] = []
         for name in ("library.json", "copies/library.json"):
             try:
                 found.append(Manifest.from_json((self.folder.path / name).read_text(encoding="utf-8")))
             except (OSError, ValueError, KeyError, TypeError, LibraryFormatError) as error:
                 found.append(None)
+                newer += [error] if isinstance(error, LibraryFormatError) else []
                 is_old = name.startswith("copies") and found[0] is not None and found[0].format == 1
                 if not is_old:
                     self.diagnosis.find("library", name, _reason(error))
+        if len(newer) == len(found):
+            raise LibraryFormatError(f"{self.folder.path}: {newer[0]}")
         self.manifest = found[0] or found[1]
         if found[0] and found[1] and found[0] != found[1]:
-            self.diagnosis.find("library", "copies/library.json", "differs from library.json")
+            problem = "is older than library.json"
+            self.diagnosis.find("library", "copies/library.json", problem, is_note=True)
 
     def _seals(self) -> dict[str, seals.Seal]:
         """Return what each file must be."""

@@ -103,7 +103,7 @@ class LibraryFolder:
     def write_manifest(self, manifest: Manifest) -> None:
         """Write `library.json` so that a crash leaves the old or the new one, never half."""
         (self.path / "copies").mkdir(exist_ok=True)
-        for file in (self.path / "library.json", self.path / "copies" / "library.json"):
+        for file in (self.path / "copies" / "library.json", self.path / "library.json"):
             write_durably(file, manifest.to_json().encode())
 
     @contextmanager

@@ -256,9 +256,7 @@ class Library:
         """
         from plait.library import doctor
 
-        report = doctor.repair(
-            self._folder, encoder=self.encoder, settings=self._settings, progress=progress
-        )
+        report = doctor.repair(self._folder, encoder=self.encoder, settings=self._settings, progress=progress)
         self._let_go()
         return report
 

@@ -17,7 +17,7 @@ Rescore = Callable[[Rows], Scores]
 
 _FIRST = 128  # units that are rescored at least: from fewer, their residuals are not known well enough
 _CONTROLS = 64  # units further down that are rescored to learn how residuals change
-_GROWTH = 4  # how many times as many units may be rescored after a look at the residuals as before
+_GROWTH = 3  # how many times as many units may be rescored after a look at the residuals as before
 _SAMPLE = 8192  # rough scores that stand for those far from the best
 _GROUPS = 256  # groups of neighbours, at most, that are taken to be as good as the best of them
 _NONE: Rows = np.empty(0, np.intp)

@@ -10,7 +10,7 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plait.index.multi_vector import MultiVectors
@@ -58,6 +58,7 @@ def test_this_machine_multiplies_integers():
     assert kernels._integers_work()
 
 
+@settings(deadline=None)
 @given(problems())
 def test_rough_scores_are_those_of_the_rounded_vectors_and_query(problem):
     vectors, query = problem
@@ -67,6 +68,7 @@ def test_rough_scores_are_those_of_the_rounded_vectors_and_query(problem):
     np.testing.assert_allclose(rough(planes, scales, query), by_the_reference(*rounded), atol=1e-5)
 
 
+@settings(deadline=None)
 @given(problems())
 def test_rough_scores_are_near_the_exact_ones(problem):
     vectors, query = problem
@@ -120,6 +122,7 @@ def test_no_items_have_no_scores():
     assert exact(np.empty((0, 2, 4), np.float16), query).shape == (2, 0)
 
 
+@settings(deadline=None)
 @given(problems())
 def test_padding_a_query_with_zeros_changes_nothing(problem):
     """As `QueryVectors` has it: the shorter part's vectors are longer by the factor of padding."""
@@ -136,6 +139,7 @@ def test_a_query_of_zeros_scores_zero():
     assert not rough(planes, scales, np.zeros((1, 2, 4), np.float32)).any()
 
 
+@settings(deadline=None)
 @given(problems())
 def test_exact_scores_are_the_reference_of_the_half_precision_vectors(problem):
     vectors, query = problem

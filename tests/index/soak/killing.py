@@ -201,9 +201,7 @@ class _Life:
         part = f"{self._parts[-1]}, " if self._parts else ""
         if not self._at:
             return f"{part}at a moment"
-        path = Path(
-            self._at[self._at.index("/") :].removesuffix(" (deleted)")
-        )  # no name yet
+        path = Path(self._at[self._at.index("/") :].removesuffix(" (deleted)"))  # no name yet
         if not path.is_relative_to(folder):
             return f"{part}outside the store"
         return f"{part}at a call on {'/'.join(path.relative_to(folder).parts[:2]) or 'the folder'}"

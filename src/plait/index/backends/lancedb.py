@@ -165,8 +165,8 @@ class LanceIndex:
         change costs does not grow with the library.
 
         Args:
-            keep_seconds: versions younger than this stay, for readers that still use them. 0 rewrites
-                everything: of what was removed, no byte is left.
+            keep_seconds: versions younger than this stay, for readers that still use them. 0 also rewrites
+                scan files that hold anything removed; `Library.compact` leaves no byte of it in the table.
         """
         with _explained(f"cannot optimize the index in {self._folder}"):
             try:
@@ -365,6 +365,10 @@ def _explained(what: str) -> Iterator[None]:
         is_full = "No space left" in reason
         step = "make room on the disk" if is_full else "check that the folder can be read and written"
         raise LibraryError(f"{what}: {reason}; {step}, then try again") from error
+    except BaseException as error:
+        if type(error).__name__ not in ("PanicException", "RustPanic"):
+            raise
+        raise LibraryError(f"{what}: LanceDB met damaged bytes; run  plait doctor --repair") from error
 
 
 _OF_RUST = re.compile(r"lance error: |LanceError\(IO\): |, /\S+\.rs:\d+:\d+")  # for LanceDB's own people

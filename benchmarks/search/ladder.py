@@ -3,7 +3,7 @@
     python -m benchmarks.search.real --documents 10000 --queries 1000
     python -m benchmarks.search.ladder [--documents 10000] [--queries 500] [--vectors FOLDER] [--write NAME]
 
-Rungs are those of `plait.scoring.quantise`. Queries stay as they are, but for their width where that of the
+Rungs are those that a library can keep (`PLAIT_VECTORS`). Queries stay as they are, but for their width where that of the
 documents is cut. "rescored" ranks the best so many of a rung by the float16 vectors, which then have to be
 kept too, on disk. The ten nearest are those of float32 products with the float16 vectors.
 
@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 
 from benchmarks.measuring import described, machine
 from benchmarks.search.truth import maxsim
-from plait.scoring.quantise import Rung, decode, encode
-from plait.scoring.vectors import Vectors
+from plait.scoring.keeping import kept, restored
+from plait.scoring.vectors import Rung, Vectors
 
 K = 10
 RESCORED = (50, 100, 500)
@@ -84,7 +84,7 @@ def forms(documents: NDArray[np.float16]) -> Iterator[Form]:
     """Yield every rung, then prefixes of tokens and widths, and principal directions, in float16."""
     _, tokens, width = documents.shape
     for rung in get_args(Rung):
-        yield Form(rung, encode(documents[:1].astype(np.float32), rung).bytes_an_item, decoded(rung))
+        yield Form(rung, kept(documents[:1], rung).nbytes, by_rung(rung))
     for first in (tokens // 2, tokens // 4, tokens // 8):
         yield Form(f"first {first} tokens", 2 * first * width, first_tokens(first))
     for first in (width // 2, width // 4):
@@ -102,8 +102,8 @@ def forms(documents: NDArray[np.float16]) -> Iterator[Form]:
         yield Form(f"{first} principal directions", 2 * tokens * first, onto, onto)
 
 
-def decoded(rung: Rung) -> Callable[[Vectors], Vectors]:
-    return lambda vectors: decode(encode(vectors, rung))
+def by_rung(rung: Rung) -> Callable[[Vectors], Vectors]:
+    return lambda vectors: restored(kept(vectors, rung), rung, vectors.shape[2]).astype(np.float32)
 
 
 def first_tokens(count: int) -> Callable[[Vectors], Vectors]:

@@ -100,8 +100,8 @@ def prepare(cache: Path, work: Path, *, queries: int, seed: int) -> list[Questio
     questions = [Question(**json.loads(line)) for line in asked.read_text().splitlines()]
     if len(questions) != queries:
         sys.exit(
-            f"{asked} holds {len(questions):,} queries, expected {queries:,}: ask for so many, or give another "
-            "--work (or fewer, where the manuals give no more)"
+            f"{asked} holds {len(questions):,} queries, expected {queries:,}: ask for so many, or give "
+            "another --work (or fewer, where the manuals give no more)"
         )
     return questions
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Literal
 
 import numpy as np
@@ -57,57 +58,60 @@ def drawn(
         trained_on: ids of documents that are not asked for.
     """
     rng = np.random.default_rng(seed)
-    shown = Counter(entry.picture for entry in entries)
-    said = Counter(words for entry in entries for words in _sentences(entry.text))
+    pool = _Pool(entries, rng)
     free = [row for row in rng.permutation(len(entries)).tolist() if entries[row].document not in trained_on]
     found: list[Question] = []
     for kind, share in _WITH_FIGURES.items():
-        found += _of_kind(kind, round(share * count), entries, free, shown, said, rng)
+        found += pool.of_kind(kind, free, round(share * count))
         asked = {question.row for question in found}
         free = [row for row in free if row not in asked]
-    found += _of_kind("sentence", count - len(found), entries, free, shown, said, rng)
+    found += pool.of_kind("sentence", free, count - len(found))
     changed = list(entries)
     for question in found:
         changed[question.row] = _without(entries[question.row], question.text)
     return found, changed
 
 
-def _of_kind(
-    kind: Kind,
-    count: int,
-    entries: Sequence[Entry],
-    rows: Sequence[int],
-    shown: Counter[str],
-    said: Counter[str],
-    rng: np.random.Generator,
-) -> list[Question]:
-    found: list[Question] = []
-    for row in rows:
-        if len(found) == count:
-            break
-        entry = entries[row]
-        if kind != "sentence" and (not entry.picture or shown[entry.picture] > 1):
-            continue
-        text = "" if kind == "figure" else entry.caption if kind == "caption" else _asked(entry, said, rng)
-        if kind == "caption" and len(text.split()) < _FEWEST_WORDS_OF_CAPTION:
-            continue
-        if text or kind == "figure":
-            asking = entry.picture if kind in ("both", "figure") else ""
-            found.append(Question(row, entry.unit, kind, text, asking))
-    return found
+class _Pool:
+    """Entries to draw from, and how many of them show each picture and hold each sentence."""
 
+    def __init__(self, entries: Sequence[Entry], rng: np.random.Generator) -> None:
+        self._entries = entries
+        self._rng = rng
+        self._showing = Counter(entry.picture for entry in entries)
+        self._holding = Counter(words for entry in entries for words in _sentences(entry.text))
 
-def _asked(entry: Entry, said: Counter[str], rng: np.random.Generator) -> str:
-    """Return one of an entry's sentences that can be asked and taken out, "" if there is none."""
-    words_of = len(entry.text.split())
-    usable = [
-        words
-        for words in _sentences(entry.text)
-        if _FEWEST_WORDS <= len(words.split()) <= min(_MOST_WORDS, words_of - _WORDS_LEFT)
-        and said[words] == 1
-        and words != entry.caption
-    ]
-    return usable[int(rng.integers(len(usable)))] if usable else ""
+    def of_kind(self, kind: Kind, rows: Sequence[int], count: int) -> list[Question]:
+        """Return questions of a kind about the first rows that give one."""
+        found = (question for row in rows if (question := self._question(kind, row)) is not None)
+        return list(islice(found, count))
+
+    def _question(self, kind: Kind, row: int) -> Question | None:
+        """Return what an entry asks, None if it asks nothing of this kind."""
+        entry = self._entries[row]
+        if kind != "sentence" and (not entry.picture or self._showing[entry.picture] > 1):
+            return None
+        if kind == "figure":
+            return Question(row, entry.unit, kind, "", entry.picture)
+        if kind == "caption":
+            enough = len(entry.caption.split()) >= _FEWEST_WORDS_OF_CAPTION
+            return Question(row, entry.unit, kind, entry.caption) if enough else None
+        text = self._sentence(entry)
+        return (
+            Question(row, entry.unit, kind, text, entry.picture if kind == "both" else "") if text else None
+        )
+
+    def _sentence(self, entry: Entry) -> str:
+        """Return one of an entry's sentences that can be asked and taken out, "" if there is none."""
+        most = min(_MOST_WORDS, len(entry.text.split()) - _WORDS_LEFT)
+        usable = [
+            words
+            for words in _sentences(entry.text)
+            if _FEWEST_WORDS <= len(words.split()) <= most
+            and self._holding[words] == 1
+            and words != entry.caption
+        ]
+        return usable[int(self._rng.integers(len(usable)))] if usable else ""
 
 
 def _without(entry: Entry, words: str) -> Entry:

@@ -33,8 +33,8 @@ def test_rescoring_more_finds_more(rows):
 def test_bytes_are_those_of_a_document(rows):
     assert {name: row.bytes for name, row in rows.items()} == {
         "float16": 256,
-        "int8": 132,
-        "pooled": 132,  # 8 tokens stay as they are
+        "int8": 128,
+        "pooled": 128,  # 8 tokens stay as they are
         "binary": 16,
         "first 4 tokens": 128,
         "first 2 tokens": 64,

@@ -399,4 +399,5 @@ def test_the_language_of_a_library_is_that_of_its_first_settings(tmp_path: Path)
     english.add([tmp_path / "haus.md"])
     assert sources(english, asked, lanes=["bm25"]) == []
     with pytest.raises(InputError, match="no stemmer is known for the language 'elvish'"):
-        Library(tmp_path / "third", settings=Settings(language="elvish"), encoder=TinyEncoder()).add([tmp_path])
+        third = Library(tmp_path / "third", settings=Settings(language="elvish"), encoder=TinyEncoder())
+        third.add([tmp_path])

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plait.errors import InputError
-from plait.scoring.quantise import decode, encode, int8, pooled
+from plait.scoring.quantise import int8, pooled
 
 
 def unit(vectors):
@@ -95,42 +94,3 @@ def test_nothing_is_rounded_to_nothing(shape):
     codes, scales = int8(np.empty(shape, np.float32))
     assert codes.shape == shape
     assert scales.tolist() == [0] * shape[0]
-
-
-@pytest.mark.parametrize(
-    ("rung", "size", "cosine"),
-    [("float16", 8192, 0.99999), ("int8", 4100, 0.999), ("pooled", 1028, None), ("binary", 512, 0.78)],
-)
-def test_rungs_take_fewer_bytes_and_stay_near(rung, size, cosine):
-    """Signs of random numbers keep a cosine of sqrt(2 / pi) = 0.798; pooled vectors are others altogether."""
-    vectors = unit(np.random.default_rng(2).standard_normal((3, 32, 128)))
-    coded = encode(vectors, rung)
-    decoded = decode(coded)
-    assert coded.bytes_an_item == size
-    assert decoded.dtype == np.float32
-    np.testing.assert_allclose(np.linalg.norm(decoded, axis=2), 1, atol=0.01)
-    if cosine is None:
-        np.testing.assert_allclose(decoded, pooled(vectors, 8), atol=0.004)
-    else:
-        assert (decoded * vectors).sum(axis=2).mean() > cosine
-
-
-def test_signs_are_packed_and_unpacked_for_widths_that_fill_no_byte():
-    vectors = np.array([[[0.5, -0.5, 0.0, 0.7, -0.1]]], np.float32)
-    coded = encode(vectors, "binary")
-    assert coded.codes.tolist() == [[[0b10010000]]]
-    assert np.sign(decode(coded)).tolist() == [[[1, -1, -1, 1, -1]]]
-
-
-@pytest.mark.parametrize("rung", ["float16", "int8", "pooled", "binary"])
-def test_no_items_have_no_bytes(rung):
-    coded = encode(np.empty((0, 9, 16), np.float32), rung)
-    assert coded.bytes_an_item == 0
-    assert decode(coded).shape == (0, 8 if rung == "pooled" else 9, 16)
-
-
-def test_an_unknown_rung_is_refused():
-    with pytest.raises(
-        InputError, match="unknown rung 'int4': expected one of float16, int8, pooled, binary"
-    ):
-        encode(np.ones((1, 1, 8), np.float32), "int4")

@@ -8,7 +8,6 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from plait.errors import InputError
 from plait.scoring.vectors import Rung, Vectors
 
 _POOLED = 8  # vectors an item on the rung of that name
@@ -49,61 +48,6 @@ def int8(vectors: Vectors) -> tuple[NDArray[np.int8], Vectors]:
     steps = np.divide(127, largest, out=np.zeros_like(largest), where=largest > 0)
     codes = np.rint(vectors * steps[:, None, None]).astype(np.int8)
     return codes, largest / np.float32(127)
-
-
-@dataclass(frozen=True, slots=True)
-class Coded:
-    """The vectors of n items as one rung of the compression ladder keeps them.
-
-    Attributes:
-        codes: (n, vectors, ...): float16, int8, or 8 signs a uint8.
-        scales: (n,) what int8 codes are multiplied with; without meaning on other rungs.
-        width: d.
-    """
-
-    rung: Rung
-    codes: NDArray[Any]
-    scales: Vectors
-    width: int
-
-    @property
-    def bytes_an_item(self) -> float:
-        """Bytes that an item's codes take, and its scale where there is one."""
-        scales = self.scales.nbytes if self.codes.dtype == np.int8 else 0
-        return (self.codes.nbytes + scales) / max(1, len(self.codes))
-
-
-def encode(vectors: Vectors, rung: Rung) -> Coded:
-    """Return vectors as a rung keeps them; 32 of 128 numbers take 8 KB, 4 KB, 1 KB or half a kilobyte.
-
-    Args:
-        vectors: (n, T, d), unit length.
-        rung: "float16"; "int8" with one scale an item; "pooled", which is 8 pooled vectors in int8; "binary",
-            which is the sign of each number.
-
-    Raises:
-        InputError: an unknown rung.
-    """
-    width = vectors.shape[2]
-    no_scales = np.ones(len(vectors), np.float32)
-    match rung:
-        case "float16":
-            return Coded(rung, np.asarray(vectors, np.float16), no_scales, width)
-        case "int8":
-            return Coded(rung, *int8(vectors), width)
-        case "pooled":
-            return Coded(rung, *int8(pooled(vectors, _POOLED)), width)
-        case "binary":
-            return Coded(rung, np.packbits(vectors > 0, axis=2), no_scales, width)
-    raise InputError(f"unknown rung {rung!r}: expected one of {', '.join(get_args(Rung))}")
-
-
-def decode(coded: Coded) -> Vectors:
-    """Return (n, vectors, d) what is left of the vectors; of unit length, nearly or, from signs, exactly."""
-    if coded.rung == "binary":
-        signs = np.unpackbits(coded.codes, axis=2, count=coded.width).astype(np.float32)
-        return (2 * signs - 1) / np.float32(np.sqrt(coded.width))
-    return coded.codes.astype(np.float32) * coded.scales[:, None, None]
 
 
 def _spread(items: Vectors, count: int) -> Vectors:

@@ -3,9 +3,9 @@
     python -m benchmarks.search.real --documents 10000 --queries 1000
     python -m benchmarks.search.ladder [--documents 10000] [--queries 500] [--vectors FOLDER] [--write NAME]
 
-Rungs are those that a library can keep (`PLAIT_VECTORS`). Queries stay as they are, but for their width where that of the
-documents is cut. "rescored" ranks the best so many of a rung by the float16 vectors, which then have to be
-kept too, on disk. The ten nearest are those of float32 products with the float16 vectors.
+Rungs are those that a library can keep (`PLAIT_VECTORS`). Queries stay as they are, but for their width where
+that of the documents is cut. "rescored" ranks the best so many of a rung by the float16 vectors, which then
+have to be kept too, on disk. The ten nearest are those of float32 products with the float16 vectors.
 
 First tokens and first numbers of each vector are what a model trained with Matryoshka is for; the vectors of
 `real.py` come from one that was not. Principal directions are those of the documents' own tokens.

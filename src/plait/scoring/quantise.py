@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, get_args
-
 import numpy as np
 from numpy.typing import NDArray
 
-from plait.scoring.vectors import Rung, Vectors
+from plait.scoring.vectors import Vectors
 
-_POOLED = 8  # vectors an item on the rung of that name
 _ROUNDS = 5  # more change no ranking
 _AT_ONCE = 1000  # items; what they need stays in a processor's cache
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from plait.errors import InputError
 from plait.index.base import Scores
 from plait.schema import SearchPlan
-from plait.search.rescoring import rescored
+from plait.search.rescoring import leading, rescored
 
 Rows = NDArray[np.intp]
 Exact = Callable[[str, Rows], Scores]
@@ -55,7 +55,8 @@ def ranked(
         return lanes[rough[0]][rows] if len(lanes) == 1 else fuse(lanes)[rows]
 
     start = lanes[rough[0]].copy() if len(lanes) == 1 else fused
-    found = rescored(start, again, k=k, recall=recall)
+    also = _leading(lanes, rough, fused) if len(lanes) > 1 else np.empty(0, np.intp)
+    found = rescored(start, again, k=k, recall=recall, also=also)
     looked_at = np.zeros(len(fused), np.bool_)
     looked_at[found.rows] = True
     fused = np.where(looked_at, fuse(lanes), np.nan).astype(np.float32)
@@ -66,6 +67,12 @@ def ranked(
         expected_recall=found.expected_recall,
         lanes=how,
     )
+
+
+def _leading(lanes: dict[str, Scores], rough: Sequence[str], fused: Scores) -> Rows:
+    """Return the best units of each rough lane: a true match there errs by more than fused scores let see."""
+    best = np.concatenate([leading(lanes[lane], _LEADING) for lane in rough])
+    return best[~np.isnan(fused[best])]
 
 
 def _levelled(rough: Scores, exact: Callable[[Rows], Scores]) -> Scores:
@@ -88,5 +95,6 @@ def _levelled(rough: Scores, exact: Callable[[Rows], Scores]) -> Scores:
     return levelled
 
 
+_LEADING = 32
 _SAMPLE = 256
 _NO_SPREAD = 1e-6

@@ -71,8 +71,9 @@ def ranked(
 
 def _leading(lanes: dict[str, Scores], rough: Sequence[str], fused: Scores) -> Rows:
     """Return the best units of each rough lane: a true match there errs by more than fused scores let see."""
-    best = np.concatenate([leading(lanes[lane], _LEADING) for lane in rough])
-    return best[~np.isnan(fused[best])]
+    best: Rows = np.concatenate([leading(lanes[lane], _LEADING) for lane in rough])
+    found: Rows = best[~np.isnan(fused[best])]
+    return found
 
 
 def _levelled(rough: Scores, exact: Callable[[Rows], Scores]) -> Scores:

@@ -1,7 +1,8 @@
 # make demo    set everything up, add an illustrated handbook, and search it by text, image and both
 # make test    set everything up and run the tests
+# make soak    kill a writer 300 times, at every step of what it does (KILLS=300 SEED=1)
 # make check   lint, types, layers, spelling
-.PHONY: help setup demo test check format clean
+.PHONY: help setup demo test soak check format clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -29,6 +30,11 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest -q
+
+KILLS ?= 300
+SEED ?= 1
+soak: setup
+	$(BIN)/python -m tests.index.soak --kills $(KILLS) --seed $(SEED)
 
 check: setup
 	$(BIN)/ruff check .

@@ -398,6 +398,9 @@ def test_the_language_of_a_library_is_that_of_its_first_settings(tmp_path: Path)
     english = Library(tmp_path / "other", encoder=TinyEncoder())
     english.add([tmp_path / "haus.md"])
     assert sources(english, asked, lanes=["bm25"]) == []
+    third = Library(tmp_path / "third", settings=Settings(language="elvish"), encoder=TinyEncoder())
     with pytest.raises(InputError, match="no stemmer is known for the language 'elvish'"):
-        third = Library(tmp_path / "third", settings=Settings(language="elvish"), encoder=TinyEncoder())
         third.add([tmp_path])
+    fourth = Library(tmp_path / "fourth", settings=Settings(vectors="int3"), encoder=TinyEncoder())
+    with pytest.raises(InputError, match="vectors cannot be kept as 'int3': use one of float16, int8"):
+        fourth.add([tmp_path])

@@ -15,7 +15,7 @@ from plait.scoring.quantise import pooled
 
 SETTINGS: list[dict[str, Any]] = [
     {"way": "exact"},
-    *({"way": "pooled", "prefetch": count} for count in (100, 200, 500, 1000, 2000, 4000)),
+    *({"way": "pooled", "prefetch": count} for count in (100, 200, 500, 1000, 2000)),
 ]
 POOLED = 8
 _AT_ONCE = 500

@@ -11,7 +11,7 @@ from benchmarks.search.collection import Collection
 from benchmarks.search.engines import qdrant
 
 SETTINGS: list[dict[str, Any]] = [
-    {"way": "pooled graph", "prefetch": count, "ef": count} for count in (100, 200, 500, 1000, 2000, 4000)
+    {"way": "pooled graph", "prefetch": count, "ef": count} for count in (200, 500, 1000)
 ]
 Opened = qdrant.Opened
 

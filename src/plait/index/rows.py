@@ -267,3 +267,11 @@ def _check_vectors(unit: str, name: str, values: Vectors, field: VectorField | N
         )
     if not np.isfinite(values).all():
         raise ShapeError(f"unit {unit}: a vector of field {name!r} holds NaN or infinity")
+    if values.size and np.abs(values).max() > _LARGEST:
+        raise ShapeError(
+            f"unit {unit}: a vector of field {name!r} holds {np.abs(values).max():g}, and half precision "
+            f"{_LARGEST:,.0f} at most: give vectors of unit length"
+        )
+
+
+_LARGEST = float(np.finfo(np.float16).max)

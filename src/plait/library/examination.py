@@ -181,15 +181,9 @@ class Examination:
             if (
                 path not in there
                 and ("/data/" in path or "/_deletions/" in path)
-                and path in self._in_use(path)
+                and seals.is_in_use(self.folder, path)
             ):
                 self._damaged_file(path, "is missing")
-
-    def _in_use(self, path: str) -> set[str]:
-        """Return the path if the newest version needs it."""
-        if "/_deletions/" in path:
-            return {path} if seals.copy_of(self.folder, path).is_file() else set()
-        return {path} if seals.is_in_use(self.folder, path) else set()
 
     def _is_newer(self, path: str) -> bool:
         newest = seals.newest_manifest(self.folder)

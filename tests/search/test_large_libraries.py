@@ -16,7 +16,7 @@ from plait.scoring.vectors import QueryVectors, UnitVectors, VectorField
 from plait.search.searcher import Searcher
 from plait.search.vectors import nearest
 
-UNITS, DOCUMENTS = 1500, 100
+UNITS, DOCUMENTS = 5000, 100  # more than are ever compared exactly at once
 FIELDS = (
     VectorField("text", 24, 1, "passage", "text"),
     VectorField("image", 16, 1, "figure", "image"),
@@ -37,7 +37,7 @@ def near(rng, vectors, noise):
 
 
 def entries():
-    """Return documents of 15 units each; units have 1 or 2 passages and 0 to 2 figures."""
+    """Return documents of 50 units each; units have 1 or 2 passages and 0 to 2 figures."""
     rng = np.random.default_rng(0)
     topics = unit_vectors(rng, 40, 24)
     looks = unit_vectors(rng, 40, 12, 16)
@@ -165,7 +165,7 @@ def test_a_filter_comes_first_and_few_units_are_all_compared(stores):
         query = Query(texts=("brush",), images=("i.png",), filters=(condition,))
         found = scanned.search(query, recall=1.0)
         assert ids(found) == ids(held.search(query))
-        assert found.plan.units == (30 if few else 150)
+        assert found.plan.units == (2 * UNITS // DOCUMENTS if few else UNITS // 10)
         assert scanned.search(query).plan.is_exact or not few
 
 

@@ -13,8 +13,7 @@ from lancedb.index import Bitmap
 from benchmarks.search.collection import Collection
 
 SETTINGS: list[dict[str, Any]] = [
-    {"probes": probes, "refine": refine}
-    for probes, refine in ((20, 10), (64, 30), (256, 100), (256, 400), (256, 1600))
+    {"probes": probes, "refine": refine} for probes, refine in ((20, 10), (64, 30), (256, 400))
 ] + [{"way": "flat"}]
 _AT_ONCE = 2_000
 

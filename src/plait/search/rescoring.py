@@ -21,6 +21,7 @@ _GROWTH = 3  # how many times as many units may be rescored after a look at the 
 _SAMPLE = 8192  # rough scores that stand for those far from the best
 _GROUPS = 256  # groups of neighbours, at most, that are taken to be as good as the best of them
 _NONE: Rows = np.empty(0, np.intp)
+_CERTAIN = 6.0  # deviations beyond which one in a billion is
 _LARGEST = 0.05  # share of the residuals that says how far they reach,
 _MEAN_OF_LARGEST = 2.0627  # and the mean of that share of a standard normal distribution
 
@@ -207,4 +208,7 @@ def _line(at: Scores, values: Numbers, weights: Numbers) -> Callable[[Scores], N
 
 def _normal_beyond(distances: Numbers) -> Numbers:
     """Return how likely a standard normal number is above each distance."""
-    return np.array([math.erfc(distance / math.sqrt(2)) / 2 for distance in distances])
+    chances = np.where(distances < 0, 1.0, 0.0)
+    close = np.flatnonzero(np.abs(distances) < _CERTAIN)
+    chances[close] = [math.erfc(distance / math.sqrt(2)) / 2 for distance in distances[close].tolist()]
+    return chances

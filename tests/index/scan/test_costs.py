@@ -11,10 +11,10 @@ from plait.index.scan.costs import Costs
 
 @pytest.mark.parametrize(
     ("units", "expected"),
-    [(1, True), (128, True), (129, True), (140, True), (500, False), (100_000, False)],
+    [(1, True), (192, True), (193, True), (380, True), (381, False), (100_000, False)],
 )
 def test_few_units_are_compared_exactly_at_once(units, expected):
-    # 140 units: 140 * 10 us = 1.4 ms exactly; 140 * 1 us + 128 * 10 us = 1.42 ms by rough scores first.
+    # 380 units: 380 * 10 us = 3.8 ms exactly; 1.5 ms + 380 * 1 us + 192 * 10 us = 3.8 ms by choosing.
     assert Costs(rough_seconds=1e-6, exact_seconds=1e-5).prefers_exact(units) is expected
 
 

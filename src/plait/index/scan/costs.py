@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
 
-_FIRST_LOOK = 128  # units that are compared exactly at least, once rough scores chose them
+_FIRST_LOOK = 192  # units that are compared exactly at least, once rough scores chose them
+_CHOOSING = 1.5e-3  # seconds that choosing takes besides
 _MOST = 4096  # units; beyond, rough scores are cheaper on any machine, whatever a disturbed measurement says
 _SLOWER = 0.1  # weight of a measurement that is slower than those before: mostly, others kept the processor
 _FEWEST = 32  # a measurement of fewer units says more of what a call costs than of what a unit does
@@ -26,7 +27,7 @@ class Costs:
         """Whether comparing so many units exactly is cheaper than choosing some by rough scores first."""
         if units <= _FIRST_LOOK:
             return True
-        rough_first = units * self.rough_seconds + _FIRST_LOOK * self.exact_seconds
+        rough_first = _CHOOSING + units * self.rough_seconds + _FIRST_LOOK * self.exact_seconds
         return units <= _MOST and units * self.exact_seconds <= rough_first
 
     @contextmanager

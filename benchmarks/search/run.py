@@ -8,8 +8,8 @@ queries and filters. Recall@10 is against exact float32. Engines are installed i
 the cache folder; the first run downloads gigabytes (PLAID needs a torch of its own).
 
 Left out are: an engine that would hold more than half of the machine's memory; one whose index is not
-built in 5 minutes, or would not be by what it took at the size before; a setting whose queries would take
-more than 2 minutes by its first five. None of this applies to plait.
+built in --build-seconds, or would not be by what it took at the size before; a setting whose queries would
+take more than --ask-seconds by its first five. None of this applies to plait.
 """
 
 from __future__ import annotations
@@ -34,8 +34,6 @@ from benchmarks.search.truth import recalls
 CACHE = Path.home() / ".cache" / "plait-benchmarks"
 RESULTS = Path(__file__).parents[1] / "results"
 _ROOT = Path(__file__).parents[2]
-_BUILD_SECONDS = 300
-_ASK_SECONDS = 120
 _THREADS = ("OMP", "OPENBLAS", "MKL", "RAYON", "NUMEXPR", "VECLIB_MAXIMUM")
 
 
@@ -50,6 +48,19 @@ class Engine:
 
     environment: str
     held_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """From where on an engine is left out; plait never is.
+
+    Attributes:
+        build_seconds: for an index.
+        ask_seconds: for all queries of one setting.
+    """
+
+    build_seconds: float = 300
+    ask_seconds: float = 120
 
 
 ENGINES = {
@@ -72,6 +83,8 @@ def main() -> None:
     options.add_argument("--quick", action="store_true", help="2,000 documents, 20 queries; installs nothing")
     options.add_argument("--cache", type=Path, default=CACHE, help="default: %(default)s")
     options.add_argument("--keep", action="store_true", help="keep the indexes, and use those kept before")
+    options.add_argument("--build-seconds", type=float, default=Limits.build_seconds, help="default: 300")
+    options.add_argument("--ask-seconds", type=float, default=Limits.ask_seconds, help="default: 120")
     options.add_argument("--write", metavar="NAME", help="keep results/search-NAME.json and .md")
     asked = options.parse_args()
     if asked.quick:
@@ -83,6 +96,7 @@ def main() -> None:
         options.error(f"no such data: {', '.join(unknown)}; there are {', '.join(SOURCES)}")
     file = RESULTS / f"search-{asked.write}.json" if asked.write else None
     found = json.loads(file.read_text(encoding="utf-8")) if file is not None and file.is_file() else {}
+    limits = Limits(asked.build_seconds, asked.ask_seconds)
     for data in sources:
         for size in sorted(map(int, asked.sizes.split(","))):
             sizes = Sizes(data, size, asked.queries)
@@ -92,7 +106,9 @@ def main() -> None:
                 print(f"{size} {data} documents are left out: {error}", file=sys.stderr)
                 continue
             for name in names:
-                row = measured(name, sizes, made, asked.cache, found.get("rows", []), keep=asked.keep)
+                row = measured(
+                    name, sizes, made, asked.cache, found.get("rows", []), keep=asked.keep, limits=limits
+                )
                 found = merged(found, row)
                 if file is not None:
                     write(found, file)
@@ -100,11 +116,18 @@ def main() -> None:
 
 
 def measured(
-    name: str, sizes: Sizes, made: Collection, cache: Path, rows: list[dict[str, Any]], *, keep: bool
+    name: str,
+    sizes: Sizes,
+    made: Collection,
+    cache: Path,
+    rows: list[dict[str, Any]],
+    *,
+    keep: bool,
+    limits: Limits = Limits(),
 ) -> dict[str, Any]:
     """Return the row of one engine at one size: what was measured, or why it was left out."""
     row: dict[str, Any] = {"engine": name, "data": sizes.data, "documents": len(made.documents)}
-    reason = why_not(name, made, rows, sizes)
+    reason = why_not(name, made, rows, sizes, limits)
     if reason is not None:
         return row | {"left_out": reason}
     print(f"{name}: {row['documents']} {sizes.data} documents", file=sys.stderr)
@@ -112,10 +135,10 @@ def measured(
     try:
         python = python_of(ENGINES[name].environment, cache)
         row["packages"] = REQUIREMENTS.get(ENGINES[name].environment, ())
-        row["build"] = built(python, name, made, store)
-        row["ask"] = with_recalls(asked_in(python, "ask", name, made, store), made)
+        row["build"] = built(python, name, made, store, limits)
+        row["ask"] = with_recalls(asked_in(python, "ask", name, made, store, limits), made)
         if name == "plait":
-            row["add"] = asked_in(python, "add", name, made, store)
+            row["add"] = asked_in(python, "add", name, made, store, limits)
     except (CannotInstallError, FailedError) as error:
         row["left_out"] = str(error)
     finally:
@@ -128,7 +151,9 @@ class FailedError(RuntimeError):
     """The engine's process ended without a result; says what its last words were."""
 
 
-def why_not(name: str, made: Collection, rows: list[dict[str, Any]], sizes: Sizes) -> str | None:
+def why_not(
+    name: str, made: Collection, rows: list[dict[str, Any]], sizes: Sizes, limits: Limits
+) -> str | None:
     """Return by which rule an engine is left out, before it is started."""
     count, tokens, width = made.documents.shape
     held, half = ENGINES[name].held_bytes * count * tokens * width, _machine_bytes() / 2
@@ -143,19 +168,19 @@ def why_not(name: str, made: Collection, rows: list[dict[str, Any]], sizes: Size
     last = max(smaller, key=lambda row: row["documents"])
     if "left_out" in last:
         return f"as for {last['documents']:,}: {last['left_out']}"
-    seconds = last["build"]["seconds"]
-    if seconds * count / last["documents"] > _BUILD_SECONDS:
-        return f"building took {seconds:.0f} s for {last['documents']:,}; the limit is {_BUILD_SECONDS} s"
+    seconds, most = last["build"]["seconds"], limits.build_seconds
+    if seconds * count / last["documents"] > most:
+        return f"building took {seconds:.0f} s for {last['documents']:,}; the limit is {most:.0f} s"
     return None
 
 
-def built(python: Path, name: str, made: Collection, store: Path) -> dict[str, Any]:
+def built(python: Path, name: str, made: Collection, store: Path, limits: Limits) -> dict[str, Any]:
     """Return what building took, now or when the index that is kept was built."""
     kept = store.with_suffix(".json")
     if not kept.is_file():
         remove(store)
         store.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps(asked_in(python, "build", name, made, store)), encoding="utf-8")
+        kept.write_text(json.dumps(asked_in(python, "build", name, made, store, limits)), encoding="utf-8")
     taken: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
     return taken
 
@@ -165,7 +190,9 @@ def remove(store: Path) -> None:
     shutil.rmtree(store, ignore_errors=True)
 
 
-def asked_in(python: Path, do: str, name: str, made: Collection, store: Path) -> dict[str, Any]:
+def asked_in(
+    python: Path, do: str, name: str, made: Collection, store: Path, limits: Limits
+) -> dict[str, Any]:
     """Return what a process of its own measured.
 
     Raises:
@@ -177,9 +204,9 @@ def asked_in(python: Path, do: str, name: str, made: Collection, store: Path) ->
         "engine": name,
         "collection": str(made.folder),
         "store": str(store),
-        "limit_seconds": 1e9 if unlimited else _ASK_SECONDS,
+        "limit_seconds": 1e9 if unlimited else limits.ask_seconds,
     }
-    limit = None if unlimited or do != "build" else _BUILD_SECONDS
+    limit = None if unlimited or do != "build" else limits.build_seconds
     environment = os.environ | {f"{prefix}_NUM_THREADS": "1" for prefix in _THREADS}
     environment |= {"PYTHONPATH": os.pathsep.join([str(_ROOT), str(_ROOT / "src")])}
     command = [str(python), "-m", "benchmarks.search.worker", json.dumps(asked)]
@@ -188,7 +215,7 @@ def asked_in(python: Path, do: str, name: str, made: Collection, store: Path) ->
             command, env=environment, capture_output=True, text=True, check=False, timeout=limit
         )
     except subprocess.TimeoutExpired:
-        raise FailedError(f"not built in {_BUILD_SECONDS} s") from None
+        raise FailedError(f"not built in {limits.build_seconds:.0f} s") from None
     if done.returncode:
         words = next(iter(done.stderr.strip().splitlines()[-1:]), "no message")
         raise FailedError(f"{do} ended with exit code {done.returncode}: {words[:300]}")

@@ -206,14 +206,14 @@ class TestRun:
 
     def test_an_engine_that_is_not_installed_says_so(self, made: Collection, tmp_path: Path) -> None:
         with pytest.raises(run.FailedError, match="No module named 'qdrant_edge'"):
-            run.asked_in(Path(sys.executable), "build", "qdrant", made, tmp_path / "store")
+            run.asked_in(Path(sys.executable), "build", "qdrant", made, tmp_path / "store", run.Limits())
 
     def test_what_was_built_and_kept_is_not_built_again(
         self, made: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        first = run.built(Path(sys.executable), "numpy_scan", made, tmp_path / "scan")
+        first = run.built(Path(sys.executable), "numpy_scan", made, tmp_path / "scan", run.Limits())
         monkeypatch.setattr(run, "asked_in", None)
-        assert run.built(Path(sys.executable), "numpy_scan", made, tmp_path / "scan") == first
+        assert run.built(Path(sys.executable), "numpy_scan", made, tmp_path / "scan", run.Limits()) == first
 
     @pytest.mark.parametrize(("seconds", "left_out"), [(5.0, False), (7.0, True)])
     def test_an_engine_is_left_out_where_building_would_take_too_long(
@@ -222,22 +222,22 @@ class TestRun:
         smaller = {"data": "synthetic", "documents": 40, "build": {"seconds": seconds}}
         sizes = Sizes("synthetic", 2_000, 12)
         slow = [smaller | {"engine": name} for name in ("qdrant", "plait")]
-        assert (run.why_not("qdrant", made, slow, sizes) is not None) == left_out
-        assert run.why_not("plait", made, slow, sizes) is None
+        assert (run.why_not("qdrant", made, slow, sizes, run.Limits()) is not None) == left_out
+        assert run.why_not("plait", made, slow, sizes, run.Limits()) is None
 
     def test_an_engine_left_out_of_fewer_documents_is_left_out_of_more(self, made: Collection) -> None:
         row = {"engine": "plaid", "data": "synthetic", "documents": 40, "left_out": "crashed"}
         sizes = Sizes("synthetic", 2_000, 12)
-        assert run.why_not("plaid", made, [row], sizes) == "as for 40: crashed"
-        assert run.why_not("plaid", made, [row | {"data": "real"}], sizes) is None
+        assert run.why_not("plaid", made, [row], sizes, run.Limits()) == "as for 40: crashed"
+        assert run.why_not("plaid", made, [row | {"data": "real"}], sizes, run.Limits()) is None
 
     def test_an_engine_is_left_out_where_it_would_fill_the_memory(
         self, made: Collection, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(run, "_machine_bytes", lambda: 60e6)
         sizes = Sizes("synthetic", 2_000, 12)
-        assert "more than half" in str(run.why_not("numpy_scan", made, [], sizes))
-        assert run.why_not("qdrant", made, [], sizes) is None
+        assert "more than half" in str(run.why_not("numpy_scan", made, [], sizes, run.Limits()))
+        assert run.why_not("qdrant", made, [], sizes, run.Limits()) is None
 
     def test_a_row_takes_the_place_of_its_like(self) -> None:
         row = {"data": "synthetic", "documents": 10, "engine": "plait", "left_out": "so"}

@@ -22,6 +22,7 @@ from plait.scoring.vectors import UnitVectors, VectorField
 from plait.search.vectors import nearest
 
 SETTINGS: list[dict[str, Any]] = [{"recall": recall} for recall in (0.99, 0.95, 0.9, 0.999)]
+READ = "scan/**/*"  # what a search reads; the table itself may be larger than the memory
 _AT_ONCE = 2_000  # documents a commit
 _FIELD = "ret"
 

@@ -54,14 +54,15 @@ def ranked(
         # One lane alone is ranked by its own scores, whose order no fusion changes.
         return lanes[rough[0]][rows] if len(lanes) == 1 else fuse(lanes)[rows]
 
-    start = lanes[rough[0]].copy() if len(lanes) == 1 else fused
-    also = _leading(lanes, rough, fused) if len(lanes) > 1 else np.empty(0, np.intp)
-    found = rescored(start, again, k=k, recall=recall, also=also)
-    looked_at = np.zeros(len(fused), np.bool_)
-    looked_at[found.rows] = True
-    fused = np.where(looked_at, fuse(lanes), np.nan).astype(np.float32)
-    return fused, SearchPlan(
-        units=units,
+    start = lanes[rough[0]] if len(lanes) == 1 else fused
+    there = np.flatnonzero(~np.isnan(start))  # a filter may leave few of many
+    leaders = _leading(lanes, rough, fused) if len(lanes) > 1 else there[:0]
+    also = np.searchsorted(there, leaders)
+    found = rescored(start[there], lambda places: again(there[places]), k=k, recall=recall, also=also)
+    looked_at = there[found.rows]
+    exactly = np.full(len(fused), np.nan, np.float32)
+    exactly[looked_at] = fuse(lanes)[looked_at]
+    return exactly, SearchPlan(        units=units,
         rescored=len(found.rows),
         recall=recall,
         expected_recall=found.expected_recall,

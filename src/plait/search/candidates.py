@@ -62,7 +62,8 @@ def ranked(
     looked_at = there[found.rows]
     exactly = np.full(len(fused), np.nan, np.float32)
     exactly[looked_at] = fuse(lanes)[looked_at]
-    return exactly, SearchPlan(        units=units,
+    return exactly, SearchPlan(
+        units=units,
         rescored=len(found.rows),
         recall=recall,
         expected_recall=found.expected_recall,

@@ -83,8 +83,8 @@ def main() -> None:
     options.add_argument("--quick", action="store_true", help="2,000 documents, 20 queries; installs nothing")
     options.add_argument("--cache", type=Path, default=CACHE, help="default: %(default)s")
     options.add_argument("--keep", action="store_true", help="keep the indexes, and use those kept before")
-    options.add_argument("--build-seconds", type=float, default=Limits.build_seconds, help="default: 300")
-    options.add_argument("--ask-seconds", type=float, default=Limits.ask_seconds, help="default: 120")
+    options.add_argument("--build-seconds", type=float, default=Limits().build_seconds, help="default: 300")
+    options.add_argument("--ask-seconds", type=float, default=Limits().ask_seconds, help="default: 120")
     options.add_argument("--write", metavar="NAME", help="keep results/search-NAME.json and .md")
     asked = options.parse_args()
     if asked.quick:

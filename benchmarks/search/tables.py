@@ -176,6 +176,7 @@ def _rescored(answer: Row) -> str:
 
 
 _NOTES = """\
+The files of an index were read once before it was opened, so that the system's cache held what fits.
 Each engine ran alone, in processes kept on one core, with one thread asked for of every library; threads
 that an engine starts all the same share that core. Times are the clock's, but "CPU ms". "x plait at equal
 recall" compares the fastest setting whose recall@10 is at least that of plait's default (recall 0.99 asked)

@@ -1,7 +1,6 @@
-"""The engines, each a module with the same names, imported in a process and an environment of its own.
+"""The engines: modules with the same names, each imported in a process and an environment of its own.
 
-build(store, data)                          make the index of a collection in a folder
-SETTINGS                                    how it is asked: one dict of options each
-Opened(store).nearest(query, k, group, setting)   the k nearest documents, and details
-add(opened, documents)                      plait only
+`build(store, data)` makes the index of a collection in a folder; `Opened(store)` opens it, and its
+`nearest(query, k, group, setting)` returns the k nearest documents and details; `SETTINGS` are the options
+it is asked with, in turn. `READ` tells which files asking reads, where that is not all; `add` is plait's.
 """

@@ -202,7 +202,7 @@ class Examination:
         for file in sorted((self.folder.store / "scan").rglob("*.scan")):
             name = file.relative_to(self.folder.path).as_posix()
             for problem in _scan_problems(file):
-                self.diagnosis.find("scan", name, f"{problem}; searches go without it")
+                self.diagnosis.find("scan", name, problem)
             self._count(file)
 
     def _rows(self) -> None:

@@ -171,8 +171,9 @@ class LibraryFolder:
         return gone
 
     def bytes_on_disk(self) -> int:
-        """Return the size of everything in the folder."""
-        return sum(f.stat().st_size for f in self.path.rglob("*") if f.is_file())
+        """Return the size of everything in the folder; what snapshots share with it counts once."""
+        files = (file.stat() for file in self.path.rglob("*") if file.is_file())
+        return sum({(one.st_dev, one.st_ino): one.st_size for one in files}.values())
 
 
 def write_durably(target: Path, data: bytes) -> None:

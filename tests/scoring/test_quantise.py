@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -42,12 +44,14 @@ def test_an_item_is_pooled_the_same_alone_and_among_others(vectors, count):
     np.testing.assert_array_equal(pooled(vectors, count), alone)
 
 
-@settings(deadline=None)
-@given(items())
-def test_three_pooled_vectors_lie_nearer_to_the_tokens_than_one(vectors):
-    nearest = (vectors @ pooled(vectors, 3).transpose(0, 2, 1)).max(axis=2).sum(axis=1)
-    single = (vectors @ pooled(vectors, 1).transpose(0, 2, 1)).max(axis=2).sum(axis=1)
-    assert (nearest >= single - 1e-4).all()
+def test_more_pooled_vectors_lie_nearer_to_the_tokens():
+    """Of most items: the best grouping is not found of each."""
+    vectors = unit(np.random.default_rng(0).standard_normal((500, 12, 8)))
+    counts = (1, 2, 3, 4, 8)
+    near = [(vectors @ pooled(vectors, n).transpose(0, 2, 1)).max(axis=2).mean(axis=1) for n in counts]
+    for fewer, more in pairwise(near):
+        assert (more > fewer).mean() > 0.95
+        assert more.mean() > fewer.mean() + 0.04
 
 
 def test_many_items_are_pooled_in_pieces_like_few():

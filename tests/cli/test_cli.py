@@ -14,24 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
+from tests.helpers.command_line import plait
 
 from plait.cli.ingest import _print_report
 from plait.cli.search import condition
 from plait.errors import InputError, QueryError
 from plait.library.reports import AddReport
 from plait.schema import Filter
-
-
-def plait(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", "from plait.cli.main import run; run()", *map(str, arguments)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env={**os.environ, "COLUMNS": "100"},
-    )
 
 
 @pytest.fixture(scope="module")

@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
+from tests.helpers import command_line
 from tests.helpers.libraries import flip, write_page
 
-
-def plait(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", "from plait.cli.main import run; run()", *map(str, arguments)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-        env={**os.environ, "COLUMNS": "200"},
-    )
+plait = partial(command_line.plait, columns=200)
 
 
 @pytest.fixture(scope="module")

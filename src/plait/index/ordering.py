@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from plait.index import rows as stored
 from plait.scoring.vectors import VectorField
 
+AT_A_TIME = 1024  # rows taken together
+
 
 class Rows(Protocol):
     """A fixed set of rows with the columns of `index.rows.schema`, always read in one order."""
@@ -126,6 +128,20 @@ class UnitOrder:
     @cached_property
     def _sorted(self) -> NDArray[np.uint64]:
         return self.row_ids[self._by_row_id]
+
+
+def vectors_of(
+    rows: Rows, row_ids: NDArray[np.uint64], field: VectorField
+) -> Iterator[tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.float16]]]:
+    """Yield digests, numbers of items, and vectors (items, tokens kept, width) of some rows, in any order.
+
+    A thousand rows are in memory at a time.
+    """
+    name = stored.column(field.name)
+    for first in range(0, len(row_ids), AT_A_TIME):
+        batch = rows.take_batch(row_ids[first : first + AT_A_TIME], ["digest", name])
+        vectors, sizes = stored.vectors(batch[name], field)
+        yield batch["digest"].to_numpy(), sizes, vectors
 
 
 def kept_units(before: UnitOrder, now: UnitOrder) -> NDArray[np.int32]:

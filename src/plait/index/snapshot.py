@@ -16,7 +16,7 @@ from plait.index.base import Mask, Scores, StoredDocument
 from plait.index.documents import DocumentColumns
 from plait.index.filters import Filterable, passing
 from plait.index.multi_vector import MultiVectors
-from plait.index.ordering import Rows, UnitOrder, kept_units
+from plait.index.ordering import AT_A_TIME, Rows, UnitOrder, kept_units, vectors_of
 from plait.index.scan.field import Piece, ScannedField
 from plait.index.scan.scan_lookup import located
 from plait.index.scan.segment import Segment
@@ -27,7 +27,6 @@ from plait.schema import Filter, Unit
 from plait.scoring.vectors import VectorField, Vectors
 
 EXACT_BYTES = 64 << 20  # as float32: up to here a field is held in memory and scanned exactly
-_AT_A_TIME = 1024  # rows whose vectors are read together
 _WORTH_READING_ALL = 8  # rows taken one by one cost so many times what a row read in order does
 
 
@@ -203,8 +202,8 @@ class TableSnapshot:
         owners = order.owners[rows]
         if len(rows) * _WORTH_READING_ALL < len(order):
             titles = self._titles(np.unique(owners))
-            for first in range(0, len(rows), _AT_A_TIME):
-                batch = self._table.take_batch(order.row_ids[rows[first : first + _AT_A_TIME]], names)
+            for first in range(0, len(rows), AT_A_TIME):
+                batch = self._table.take_batch(order.row_ids[rows[first : first + AT_A_TIME]], names)
                 yield _terms(*order.placed(batch), order.owners, titles)
             return
         wanted = np.zeros(len(order), np.bool_)
@@ -237,7 +236,7 @@ class TableSnapshot:
         """Return how much memory a field takes as float32; 0 in format 1, which counts no items."""
         if field.name not in self._order.items:
             return 0
-        return int(self._order.items[field.name].sum(dtype=np.int64)) * field.tokens_kept * field.width * 4
+        return field.float32_bytes(int(self._order.items[field.name].sum(dtype=np.int64)))
 
     def _scanned(self, field: VectorField) -> ScannedField:
         """Return the field by its scan files; rows that stand in none are read into memory."""
@@ -257,14 +256,8 @@ class TableSnapshot:
 
     def _held(self, field: VectorField, rows: NDArray[np.intp]) -> Segment:
         """Return a segment in memory of the vectors of some rows."""
-        row_ids, name = self._order.row_ids[rows], stored.column(field.name)
-        keys, sizes, values = [], [], []
-        for first in range(0, len(rows), _AT_A_TIME):
-            batch = self._table.take_batch(row_ids[first : first + _AT_A_TIME], ["digest", name])
-            items, counts = stored.vectors(batch[name], field)
-            keys.append(batch["digest"].to_numpy())
-            sizes.append(counts)
-            values.append(items)
+        pieces = vectors_of(self._table, self._order.row_ids[rows], field)
+        keys, sizes, values = zip(*pieces, strict=True)
         offsets = np.cumsum(np.concatenate([[0], *sizes]))
         return Segment.of(np.concatenate(keys), offsets, np.concatenate(values))
 

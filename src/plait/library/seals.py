@@ -26,11 +26,12 @@ import lancedb
 import pyarrow as pa
 
 from plait.errors import LibraryFormatError
+from plait.index.backends.lancedb import TABLE
+from plait.index.scan.scan_writing import flush_folder
 from plait.library.folder import LibraryFolder, write_durably
 
 CATALOGUE = "copies/documents.arrow"
 _COPIED = ("_versions", "_deletions", "_transactions")
-_TABLE = "units"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +58,8 @@ def renew(folder: LibraryFolder) -> None:
     seals |= {path: _flushed(folder.path / path) for path in new}
     _renew_copies(folder, seals)
     if new or CATALOGUE not in before or not (folder.path / CATALOGUE).is_file():
-        adopt(
-            folder, seals
-        )  # without the list's: a kill must not leave the new one under the seal of the old
+        # Without the list's: a kill must not leave the new one under the seal of the old.
+        adopt(folder, seals)
         _write_catalogue(folder)
         seals[CATALOGUE] = of(folder.path / CATALOGUE)
     else:
@@ -153,14 +153,14 @@ def refuse_damaged(folder: LibraryFolder) -> None:
 
 def sealed_files(folder: LibraryFolder) -> list[str]:
     """Return the files of the table: all but the hint, which is overwritten and only saves a look."""
-    table = folder.store / f"{_TABLE}.lance"
+    table = folder.store / f"{TABLE}.lance"
     found = (path for path in table.rglob("*") if path.is_file() and path.suffix != ".json")
     return sorted(path.relative_to(folder.path).as_posix() for path in found)
 
 
 def newest_manifest(folder: LibraryFolder) -> Path | None:
     """Return the file that lists what the table's newest version consists of."""
-    versions = folder.store / f"{_TABLE}.lance" / "_versions"
+    versions = folder.store / f"{TABLE}.lance" / "_versions"
     return min(versions.glob("*.manifest"), default=None)  # LanceDB names them by 2^64 - 1 - version
 
 
@@ -220,7 +220,7 @@ def _write_catalogue(folder: LibraryFolder) -> None:
     partial = target.with_name(".new-documents")
     schema = pa.schema([pa.field("document", pa.string())])
     options = pa.ipc.IpcWriteOptions(compression="zstd")
-    rows = lancedb.connect(folder.store).open_table(_TABLE).search().where("document IS NOT NULL")
+    rows = lancedb.connect(folder.store).open_table(TABLE).search().where("document IS NOT NULL")
     with partial.open("wb") as file, pa.ipc.new_stream(file, schema, options=options) as stream:
         for batch in rows.select(["document"]).to_batches(batch_size=4096):
             stream.write_batch(pa.RecordBatch.from_arrays([batch["document"]], schema=schema))
@@ -234,13 +234,8 @@ def _flushed(path: Path) -> Seal:
     """Return the seal of a file, having flushed it and its name to disk."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
-        seal = Seal(_digest_of(file), os.fstat(file.fileno()).st_size)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-    return seal
+    flush_folder(path.parent)
+    return of(path)
 
 
 def _digest_of(file: object) -> str:

@@ -14,9 +14,9 @@ from filelock import FileLock, Timeout
 
 from plait.errors import LibraryError, LibraryFormatError, LibraryLockedError
 from plait.index import rows
+from plait.index.backends.lancedb import TABLE
 from plait.scoring.vectors import VectorField
 
-NAME = "units"
 _WAIT_SECONDS = 60.0
 
 
@@ -33,8 +33,8 @@ def overwrite(store: Path, fields: Sequence[VectorField], tables: Iterable[pa.Ta
     batches = (batch for table in tables for batch in _fitted(table, fields, schema).to_batches())
     with changing(store):
         reader = pa.RecordBatchReader.from_batches(schema, batches)
-        mode = "overwrite" if (store / f"{NAME}.lance").exists() else "create"
-        lancedb.connect(store).create_table(NAME, data=reader, schema=schema, mode=mode)
+        mode = "overwrite" if (store / f"{TABLE}.lance").exists() else "create"
+        lancedb.connect(store).create_table(TABLE, data=reader, schema=schema, mode=mode)
 
 
 def drop_old_versions(store: Path) -> None:
@@ -48,13 +48,13 @@ def drop_old_versions(store: Path) -> None:
     """
     with changing(store), warnings.catch_warnings():  # LanceDB warns about the short time
         warnings.simplefilter("ignore")
-        table = lancedb.connect(store).open_table(NAME)
+        table = lancedb.connect(store).open_table(TABLE)
         table.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
 
 
 def every_row(store: Path, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
     """Yield the rows of the newest version, some hundred at a time."""
-    table = lancedb.connect(store).open_table(NAME)
+    table = lancedb.connect(store).open_table(TABLE)
     table.checkout(table.version)
     for batch in table.search().select(list(columns or table.schema.names)).to_batches(batch_size=512):
         yield pa.Table.from_batches([batch])
@@ -84,7 +84,7 @@ def changing(store: Path) -> Iterator[None]:
     """
     store.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(store / f"{NAME}.lock").acquire(_WAIT_SECONDS):
+        with FileLock(store / f"{TABLE}.lock").acquire(_WAIT_SECONDS):
             yield
     except Timeout as error:
         raise LibraryLockedError(

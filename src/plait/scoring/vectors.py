@@ -40,6 +40,10 @@ class VectorField:
         """Vectors an item in the library."""
         return min(self.tokens, POOLED_TOKENS) if self.kept == "pooled" else self.tokens
 
+    def float32_bytes(self, items: int) -> int:
+        """Return how much memory so many items take as float32, to be scanned exactly."""
+        return items * self.tokens_kept * self.width * 4
+
 
 @dataclass(frozen=True, slots=True)
 class UnitVectors:

@@ -32,12 +32,13 @@ from plait.errors import LibraryError, LibraryFormatError, LibraryLockedError
 from plait.index import rows
 from plait.index.base import Entry, StoredDocument
 from plait.index.languages import language_named
+from plait.index.ordering import vectors_of
 from plait.index.scan.scan_lookup import located
 from plait.index.scan.segments import Segments
 from plait.index.snapshot import EXACT_BYTES, TableSnapshot
 from plait.scoring.vectors import VectorField
 
-_TABLE = "units"
+TABLE = "units"  # its name in the store's folder
 _SCAN = "scan"
 _KEEP_SECONDS = 60  # a search asks for a new snapshot, so no reader uses an older version for long
 _TIDY_AT = 256  # pieces; each commit adds one and rewrites the list of all
@@ -144,7 +145,7 @@ class LanceIndex:
         the store changes may lose what it has not read yet; it then raises LibraryError.
         """
         with self._snapshotting, _explained(f"cannot read the index in {self._folder}"):
-            table = self._database.open_table(_TABLE)
+            table = self._database.open_table(TABLE)
             if self._latest is None or self._latest.version != table.version:
                 table.checkout(table.version)
                 self._latest = TableSnapshot(
@@ -192,9 +193,9 @@ class LanceIndex:
 
     def _open_or_create(self) -> Any:
         try:
-            return self._database.open_table(_TABLE)
+            return self._database.open_table(TABLE)
         except ValueError:  # LanceDB's way to say that there is none
-            return self._database.create_table(_TABLE, schema=rows.schema(self._fields), exist_ok=True)
+            return self._database.create_table(TABLE, schema=rows.schema(self._fields), exist_ok=True)
 
     def _check_columns(self, seen: pa.Schema) -> None:
         if not _differing(seen, rows.schema_of_format_1(self._fields)):
@@ -215,7 +216,7 @@ class LanceIndex:
         batches = (rows.upgraded(batch, self._fields) for batch in whole)
         schema = rows.schema(self._fields)
         upgraded = pa.RecordBatchReader.from_batches(schema, batches)
-        self._table = self._database.create_table(_TABLE, data=upgraded, schema=schema, mode="overwrite")
+        self._table = self._database.create_table(TABLE, data=upgraded, schema=schema, mode="overwrite")
 
     def _versions(self, ids: str) -> dict[str, int]:
         """Return the version of each document that is stored already."""
@@ -239,44 +240,29 @@ class LanceIndex:
             warnings.simplefilter("ignore")
             # Unverified files are those of a writer that was killed: under the lock, no other is at work.
             self._table.optimize(cleanup_older_than=timedelta(seconds=keep_seconds), delete_unverified=True)
-        table = self._folder / f"{_TABLE}.lance"
+        table = self._folder / f"{TABLE}.lance"
         for unfinished in (*table.glob("*/.tmp*"), *table.glob("_versions/*#*")):  # which LanceDB leaves
             unfinished.unlink(missing_ok=True)
 
     def _scan_files(self, *, purge: bool) -> None:
         """Bring the scan files of large fields in step with the table; those of small fields go."""
+        counts = {field.name: rows.items_column(field.name) for field in self._fields}
+        wanted = ["digest", *counts.values()]
+        read = self._table.search().select(wanted).with_row_id(True).to_arrow()
+        digests, row_ids = read["digest"].to_numpy(), read["_rowid"].to_numpy()
         for field in self._fields:
-            segments = self._segments[field.name]
-            keys, row_ids, items = self._scannable(field)
-            if int(items.sum()) * field.tokens_kept * field.width * 4 <= self._exact_bytes:
-                keys = row_ids = np.empty(0, np.uint64)
-            segments.tidy(keys, purge=purge)  # first, as it drops damaged files
-            missing = located(keys, segments.opened()).nowhere
+            segments, items = self._segments[field.name], read[counts[field.name]].to_numpy()
+            is_large = field.float32_bytes(int(items.sum(dtype=np.int64))) > self._exact_bytes
+            there = np.flatnonzero(items) if is_large else np.empty(0, np.intp)
+            segments.tidy(digests[there], purge=purge)  # first, as it drops damaged files
+            missing = there[located(digests[there], segments.opened()).nowhere]
             if len(missing):
-                segments.write(self._pieces(field, row_ids[missing]))
+                source = _LanceRows(self._table, self._folder)
+                segments.write(vectors_of(source, row_ids[missing], field))
         self._unscanned = 0
 
-    def _scannable(
-        self, field: VectorField
-    ) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.int64]]:
-        """Return digest, row id and number of items of each row that has some."""
-        wanted = ["digest", rows.items_column(field.name)]
-        read = self._table.search().select(wanted).with_row_id(True).to_arrow()
-        items = read[wanted[1]].to_numpy().astype(np.int64)
-        return read["digest"].to_numpy()[items > 0], read["_rowid"].to_numpy()[items > 0], items[items > 0]
-
-    def _pieces(
-        self, field: VectorField, row_ids: NDArray[np.uint64]
-    ) -> Iterator[tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.float16]]]:
-        """Yield digests, numbers of items, and vectors of some rows, a thousand at a time."""
-        source, name = _LanceRows(self._table, self._folder), rows.column(field.name)
-        for first in range(0, len(row_ids), 1024):
-            batch = source.take_batch(row_ids[first : first + 1024], ["digest", name])
-            vectors, sizes = rows.vectors(batch[name], field)
-            yield batch["digest"].to_numpy(), sizes, vectors
-
     def _lock(self) -> FileLock:
-        return FileLock(self._folder / f"{_TABLE}.lock")
+        return FileLock(self._folder / f"{TABLE}.lock")
 
     @contextmanager
     def _changing(self) -> Iterator[None]:

@@ -23,7 +23,10 @@ _EXTRA_OF = {
     "yaml": "train",
     "trackio": "trackio",
     "wandb": "wandb",
-    "resvg_py": "drawings",
+    "rapidocr": "ocr",
+    "onnxruntime": "ocr",
+    "pi_heif": "heic",
+    "cv2": "video",
 }
 
 

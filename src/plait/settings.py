@@ -27,11 +27,17 @@ class Settings:
             which is bfloat16 where the processor multiplies it itself, else float32.
         read_workers: files read at once, each in its own process.
         read_memory_mb: address space of one reading process.
-        read_cpu_seconds, read_wall_seconds: time for one file.
+        read_cpu_seconds, read_wall_seconds: time for one file, or for each hundred pages of a longer one.
         max_pixels: largest picture or page that is decoded, in pixels.
         max_file_mb: larger files are refused unread.
+        max_pages: more pages, slides, sheets or scenes of a file are left out, with a warning.
+        max_unpacked_mb: what an archive, an e-book or an Office document may unpack to.
+        max_attachments: more members of an archive or message are left out, with a warning.
         page_dpi: resolution of stored page images; 0 stores none.
         figure_dpi: resolution of figures cut out of pages.
+        ocr: what is read by character recognition, where the extra "ocr" is installed: "pages" of documents
+            without a text layer, and pictures that look like such pages; "all" pictures; or "off".
+        ocr_memory_mb: address space that recognition may take on top of `read_memory_mb`.
         batch_documents: documents made durable together.
         exact_mb: vector fields that take more memory than this as float32 are searched by small codes, then
             exactly; each smaller one is held in memory.
@@ -50,8 +56,13 @@ class Settings:
     read_wall_seconds: int = 180
     max_pixels: int = 50_000_000
     max_file_mb: int = 512
+    max_pages: int = 20_000
+    max_unpacked_mb: int = 2048
+    max_attachments: int = 10_000
     page_dpi: int = 90
     figure_dpi: int = 150
+    ocr: str = "pages"
+    ocr_memory_mb: int = 3000
     batch_documents: int = 16
     exact_mb: int = 64
     recall: float = 0.99

@@ -21,7 +21,7 @@ Format 1 had neither items nor digest.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from hashlib import blake2b
 from typing import Any
@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from plait.errors import InputError, ShapeError
 from plait.index.base import Entry, StoredDocument
 from plait.index.lexical import term_counts
-from plait.schema import Unit, unit_from_dict
+from plait.schema import Unit, compact, unit_from_dict
 from plait.scoring.keeping import kept, numbers_kept, restored
 from plait.scoring.vectors import UnitVectors, VectorField, Vectors
 
@@ -205,8 +205,8 @@ def _rows(entry: Entry, language: str) -> Iterator[dict[str, Any]]:
             "page": (unit.page or 0) if unit else 0,
             "section": [_clean(heading) for heading in unit.section] if unit else [],
             "pictures": _pictures(unit) if unit else [],
-            "unit": _json(unit) if unit else None,
-            "document": _json(document) if unit is None or unit.ordinal == lowest else None,
+            "unit": _json(compact(unit)) if unit else None,
+            "document": _json(asdict(document)) if unit is None or unit.ordinal == lowest else None,
             "terms": terms,
             "counts": counts,
             "words": words,
@@ -217,8 +217,8 @@ def _pictures(unit: Unit) -> list[str]:
     return list(dict.fromkeys(picture.sha256 for picture in unit.pictures))
 
 
-def _json(value: Unit | StoredDocument) -> str:
-    return _clean(json.dumps(asdict(value), ensure_ascii=False))
+def _json(value: Mapping[str, Any]) -> str:
+    return _clean(json.dumps(value, ensure_ascii=False))
 
 
 def _clean(text: str) -> str:

@@ -110,8 +110,13 @@ class Ingest:
             wall_seconds=self._settings.read_wall_seconds,
             max_pixels=self._settings.max_pixels,
             max_file_mb=self._settings.max_file_mb,
+            max_pages=self._settings.max_pages,
+            max_unpacked_mb=self._settings.max_unpacked_mb,
+            max_attachments=self._settings.max_attachments,
             page_dpi=self._settings.page_dpi,
             figure_dpi=self._settings.figure_dpi,
+            ocr=self._settings.ocr,
+            ocr_memory_mb=self._settings.ocr_memory_mb,
         )
         with self._folder.spool() as spool, ReaderPool(self._settings.read_workers, limits) as pool:
             documents = [file for file in found if not file.is_picture]

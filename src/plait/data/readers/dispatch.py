@@ -2,18 +2,48 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 from plait.data.readers.base import Reader, ReadLimits, ReadTask
 from plait.data.readers.sniffing import Kind, kind_of
-from plait.errors import ReadError
+from plait.errors import MissingExtraError, ReadError
 from plait.schema import Document
+
+# kind -> module of this package, and its reader
+_READERS: dict[Kind, tuple[str, str]] = {
+    "pdf": ("pdf", "read_pdf"),
+    "html": ("html", "read_html"),
+    "epub": ("epub", "read_epub"),
+    "markdown": ("markdown", "read_markdown"),
+    "text": ("text", "read_text"),
+    "word": ("word", "read_word"),
+    "slides": ("slides", "read_slides"),
+    "open text": ("open_document", "read_open_text"),
+    "open slides": ("open_document", "read_open_slides"),
+    "sheets": ("sheets", "read_sheets"),
+    "delimited": ("delimited", "read_delimited"),
+    "notebook": ("notebook", "read_notebook"),
+    "mail": ("mail", "read_mail"),
+    "archive": ("archive", "read_archive"),
+    "video": ("video", "read_video"),
+    "subtitles": ("subtitles", "read_subtitles"),
+    "drawing": ("drawing", "read_drawing"),
+    "image": ("image", "read_image"),
+}
 
 
 def read_in_process(
-    path: str | Path, *, source: str, spool: str | Path, limits: ReadLimits, root: str | Path | None = None
+    path: str | Path,
+    *,
+    source: str,
+    spool: str | Path,
+    limits: ReadLimits,
+    root: str | Path | None = None,
+    tick: Callable[[], None] | None = None,
 ) -> Document:
     """Return a file as a document, read by this process.
 
@@ -26,57 +56,26 @@ def read_in_process(
         spool: an existing folder to write pictures into.
         limits: what the file may cost.
         root: the folder that its pictures may come from; None means its own.
+        tick: see `ReadTask`.
 
     Raises:
         ReadError: the file cannot be read.
     """
     task = ReadTask(Path(path), source, Path(root) if root is not None else Path(path).parent, Path(spool))
+    task = task if tick is None else replace(task, tick=tick)
     try:
         found = kind_of(task, limits)
         document = _reader(found.kind)(task, limits)
     except OSError as error:
         reason = f"cannot be read ({error.strerror or error})"
         raise ReadError(source, reason, "check the path and its permissions, then add it again") from error
+    except MissingExtraError as error:
+        reason, _, remedy = str(error).partition(": ")
+        raise ReadError(source, f"cannot be read: {reason}", remedy) from error
     return replace(document, warnings=(found.warning, *document.warnings)) if found.warning else document
 
 
 def _reader(kind: Kind) -> Reader:
     """Return the reader of a kind, imported now: a folder of pages never loads the PDF library."""
-    readers: dict[Kind, Callable[[], Reader]] = {
-        "pdf": _pdf,
-        "html": _html,
-        "markdown": _markdown,
-        "text": _text,
-        "image": _image,
-    }
-    return readers[kind]()
-
-
-def _pdf() -> Reader:
-    from plait.data.readers.pdf import read_pdf
-
-    return read_pdf
-
-
-def _html() -> Reader:
-    from plait.data.readers.html import read_html
-
-    return read_html
-
-
-def _markdown() -> Reader:
-    from plait.data.readers.markdown import read_markdown
-
-    return read_markdown
-
-
-def _text() -> Reader:
-    from plait.data.readers.text import read_text
-
-    return read_text
-
-
-def _image() -> Reader:
-    from plait.data.readers.image import read_image
-
-    return read_image
+    module, name = _READERS[kind]
+    return cast(Reader, getattr(importlib.import_module(f"plait.data.readers.{module}"), name))

@@ -219,7 +219,10 @@ class _Child:
         """Send a task and wait for its answer, looking at the process's memory meanwhile."""
         deadline = time.monotonic() + self._limits.wall_seconds
         stream = cast(BinaryIO, process.stdout)
-        send(cast(BinaryIO, process.stdin), {name: str(value) for name, value in asdict(task).items()})
+        send(
+            cast(BinaryIO, process.stdin),
+            {name: str(getattr(task, name)) for name in ("path", "source", "root", "spool")},
+        )
         self._peak_mb = 0.0
         poll = select.poll()
         poll.register(stream, select.POLLIN)

@@ -3,41 +3,96 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
-from plait.data.readers.base import (
-    HTML_SUFFIXES,
-    IMAGE_SUFFIXES,
-    MARKDOWN_SUFFIXES,
-    PDF_SUFFIXES,
-    SUFFIXES,
-    TEXT_SUFFIXES,
-    ReadLimits,
-    ReadTask,
-)
+from plait.data.readers import base
+from plait.data.readers.base import SUFFIXES, ReadLimits, ReadTask
 from plait.data.readers.decoding import looks_binary
 from plait.errors import ReadError
 
-Kind = Literal["pdf", "html", "markdown", "text", "image"]
+Kind = Literal[
+    "pdf",
+    "html",
+    "epub",
+    "markdown",
+    "text",
+    "word",
+    "slides",
+    "open text",
+    "open slides",
+    "sheets",
+    "delimited",
+    "notebook",
+    "mail",
+    "archive",
+    "video",
+    "subtitles",
+    "drawing",
+    "image",
+]
 
 _BY_SUFFIX: dict[str, Kind] = {
-    **dict.fromkeys(PDF_SUFFIXES, "pdf"),
-    **dict.fromkeys(HTML_SUFFIXES, "html"),
-    **dict.fromkeys(MARKDOWN_SUFFIXES, "markdown"),
-    **dict.fromkeys(TEXT_SUFFIXES, "text"),
-    **dict.fromkeys(IMAGE_SUFFIXES, "image"),
+    **dict.fromkeys(base.PDF_SUFFIXES, "pdf"),
+    **dict.fromkeys(base.HTML_SUFFIXES, "html"),
+    **dict.fromkeys(base.EPUB_SUFFIXES, "epub"),
+    **dict.fromkeys(base.MARKDOWN_SUFFIXES, "markdown"),
+    **dict.fromkeys(base.TEXT_SUFFIXES, "text"),
+    **dict.fromkeys(base.WORD_SUFFIXES, "word"),
+    **dict.fromkeys(base.SLIDES_SUFFIXES, "slides"),
+    **dict.fromkeys(base.OPEN_TEXT_SUFFIXES, "open text"),
+    **dict.fromkeys(base.OPEN_SLIDES_SUFFIXES, "open slides"),
+    **dict.fromkeys(base.SHEET_SUFFIXES, "sheets"),
+    **dict.fromkeys(base.DELIMITED_SUFFIXES, "delimited"),
+    **dict.fromkeys(base.NOTEBOOK_SUFFIXES, "notebook"),
+    **dict.fromkeys(base.MAIL_SUFFIXES, "mail"),
+    **dict.fromkeys(base.ARCHIVE_SUFFIXES, "archive"),
+    **dict.fromkeys(base.VIDEO_SUFFIXES, "video"),
+    **dict.fromkeys(base.SUBTITLE_SUFFIXES, "subtitles"),
+    **dict.fromkeys(base.DRAWING_SUFFIXES, "drawing"),
+    **dict.fromkeys(base.IMAGE_SUFFIXES, "image"),
 }
-_NAMES: dict[Kind, str] = {"pdf": "a PDF", "html": "an HTML page", "image": "a picture"}
+_NAMES: dict[Kind, str] = {
+    "pdf": "a PDF",
+    "html": "an HTML page",
+    "epub": "an EPUB book",
+    "word": "a Word document",
+    "slides": "a PowerPoint file",
+    "open text": "an OpenDocument text",
+    "open slides": "an OpenDocument presentation",
+    "sheets": "a spreadsheet",
+    "archive": "a ZIP archive",
+    "video": "a video",
+    "drawing": "an SVG drawing",
+    "image": "a picture",
+}
+_TEXT_KINDS = frozenset({"markdown", "text", "delimited", "notebook", "mail", "subtitles"})
 _IMAGE_HEADS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*")
 _HTML_HEAD = re.compile(
     rb"^\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*(?:<!doctype\s+html|<html|<head\b|<body\b)", re.I | re.S
 )
+_SVG_HEAD = re.compile(
+    rb"^\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*(?:<!doctype\s+svg[^>]*>\s*)?(?:<!--.*?-->\s*)*<svg[\s>]",
+    re.I | re.S,
+)
+_PICTURE_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis")
+_ZIPPED_TYPES: dict[bytes, Kind] = {
+    b"application/epub+zip": "epub",
+    b"application/vnd.oasis.opendocument.text": "open text",
+    b"application/vnd.oasis.opendocument.presentation": "open slides",
+    b"application/vnd.oasis.opendocument.spreadsheet": "sheets",
+}
+_OFFICE_PARTS: dict[str, Kind] = {"word/document.xml": "word", "ppt/presentation.xml": "slides"}
+_WORKBOOKS = ("xl/workbook.xml", "xl/workbook.bin")
+_OLD_OFFICE = b"\xd0\xcf\x11\xe0"
 _OTHERS = (
-    (b"PK\x03\x04", "a ZIP archive or an Office document", "export it as PDF or HTML"),
-    (b"\xd0\xcf\x11\xe0", "an old Office document", "export it as PDF or HTML"),
+    (_OLD_OFFICE, "an old Office document", "export it as PDF or save it in the present format"),
     (b"%!PS", "a PostScript file", "convert it to PDF"),
     (b"\x1f\x8b", "a gzip archive", "unpack it"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "unpack it, or pack it as ZIP"),
+    (b"Rar!\x1a\x07", "a RAR archive", "unpack it, or pack it as ZIP"),
     (b"{\\rtf", "an RTF document", "export it as PDF or HTML"),
 )
 
@@ -60,13 +115,15 @@ def kind_of(task: ReadTask, limits: ReadLimits) -> Sniffed:
     head = _head(task, limits)
     suffix = task.path.suffix.lower()
     named = _BY_SUFFIX.get(suffix)
-    found = _by_content(head)
-    if found is not None and (found == named or not (found == "html" and named in ("markdown", "text"))):
+    found = _by_content(head, task.path)
+    if named == "sheets" and head.startswith(_OLD_OFFICE):
+        found = "sheets"
+    if found is not None and (found == named or not (found in ("html", "drawing") and named in _TEXT_KINDS)):
         warning = "" if found == named else f"named {suffix or 'without a suffix'}, but it is {_NAMES[found]}"
         return Sniffed(found, f"{warning}; read as such" if warning else "")
     _refuse_others(task, head)
-    if named in ("pdf", "image"):
-        what = "a PDF" if named == "pdf" else "a picture that can be opened"
+    if named is not None and named in _NAMES and named != "html":
+        what = "a picture that can be opened" if named == "image" else _NAMES[named]
         raise ReadError(task.source, f"named {suffix}, but it is not {what}", "check where it came from")
     if looks_binary(head):
         raise ReadError(task.source, "binary data, not text", "leave it out, or convert it to PDF or HTML")
@@ -94,7 +151,7 @@ def _head(task: ReadTask, limits: ReadLimits) -> bytes:
         return file.read(8192)
 
 
-def _by_content(head: bytes) -> Kind | None:
+def _by_content(head: bytes, path: Path) -> Kind | None:
     # Readers of PDF accept its mark anywhere in the first kilobyte, after mail headers and the like.
     if b"%PDF-" in head[:1024]:
         return "pdf"
@@ -102,10 +159,34 @@ def _by_content(head: bytes) -> Kind | None:
         return "image"
     if head[:2] == b"BM" and head[6:10] == b"\0\0\0\0":
         return "image"
-    plain = head.replace(b"\0", b"").lstrip(
-        b"\xef\xbb\xbf\xff\xfe"
-    )  # UTF-16 reads like this without its zeros
+    if head[4:8] == b"ftyp":
+        return "image" if head[8:12] in _PICTURE_BRANDS else "video"
+    if head.startswith(b"\x1a\x45\xdf\xa3") or (head[:4] == b"RIFF" and head[8:12] == b"AVI "):
+        return "video"
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return _in_zip(path)
+    # UTF-16 reads like this without its zeros.
+    plain = head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe")
+    if _SVG_HEAD.match(plain):
+        return "drawing"
     return "html" if _HTML_HEAD.match(plain) else None
+
+
+def _in_zip(path: Path) -> Kind:
+    """Tell an e-book or an Office document from other archives by the members it must have."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = set(archive.namelist())
+            if "mimetype" in names:
+                with archive.open("mimetype") as file:
+                    kind = _ZIPPED_TYPES.get(file.read(200).strip())
+                    if kind is not None:
+                        return kind
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError):
+        return "archive"  # whose reader says what is wrong with it
+    if not names.isdisjoint(_WORKBOOKS):
+        return "sheets"
+    return next((kind for part, kind in _OFFICE_PARTS.items() if part in names), "archive")
 
 
 def _refuse_others(task: ReadTask, head: bytes) -> None:

@@ -13,7 +13,6 @@ import os
 import resource
 import signal
 import sys
-from dataclasses import asdict
 from typing import Any, BinaryIO
 
 from PIL import Image
@@ -56,7 +55,7 @@ def _answer(request: dict[str, Any], limits: ReadLimits) -> dict[str, Any]:
         return {"out_of_memory": True}
     except Exception as error:  # a parser's own bug must not end the run
         return {"crashed": f"{type(error).__name__}: {error}"[:300]}
-    return {"document": asdict(document)}
+    return {"document": document.to_dict()}
 
 
 def _private_streams() -> tuple[BinaryIO, BinaryIO]:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import resvg_py
 from PIL import Image
 
 from plait.errors import InputError
-from plait.extras import require
 
 _SIDE_PX = 256
 _SLIMMEST = 8
@@ -177,7 +177,7 @@ def _rendered(svg: str) -> Image.Image:
     match = re.search(r'viewBox="[\d.-]+ [\d.-]+ ([\d.]+) ([\d.]+)"', svg)
     if match and float(match[2]) > float(match[1]):
         size = {"height": _SIDE_PX}
-    png = require("resvg_py").svg_to_bytes(svg_string=svg, skip_system_fonts=True, **size)
+    png = resvg_py.svg_to_bytes(svg_string=svg, skip_system_fonts=True, **size)  # type: ignore[arg-type]
     return _usable(Image.open(io.BytesIO(bytes(png))).convert("RGBA"))
 
 

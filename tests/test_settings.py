@@ -18,9 +18,15 @@ def test_the_environment_wins_over_the_file_and_the_file_over_the_default(tmp_pa
     assert settings == Settings(threads=3, model="there")
 
 
+@pytest.mark.parametrize(("word", "truth"), [("yes", True), ("1", True), ("false", False), ("OFF", False)])
+def test_a_switch_is_told_by_words(word: str, truth: bool) -> None:
+    assert load_settings(None, {"PLAIT_URLS": word}).urls is truth
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("urls = 'perhaps'", "must be bool"),
         ("thread = 2", "unknown setting 'thread'"),
         ("threads = 'two'", "must be int"),
         ("a = [", "not valid TOML"),

@@ -9,8 +9,8 @@ from __future__ import annotations
 import base64
 import binascii
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -205,6 +205,7 @@ class Passage:
         page, box, anchor: where the window begins.
         table: which of the unit's tables it is of, by place; None for running text.
         time: in a recording, when it is said.
+        section: headings it stands under, where they are not its unit's; None where they are.
     """
 
     text: str
@@ -213,6 +214,7 @@ class Passage:
     anchor: str = ""
     table: int | None = None
     time: TimeSpan | None = None
+    section: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +252,19 @@ class Unit:
         """Every picture it refers to: its figures, its tables, then its page."""
         every = (*(shown.picture for shown in (*self.figures, *self.tables)), self.page_picture)
         return tuple(picture for picture in every if picture is not None)
+
+    def with_pictures(self, change: Callable[[Picture], Picture]) -> Unit:
+        """Return the unit with every picture it refers to put through a function."""
+
+        def changed(shown: Segment) -> Segment:
+            return shown if shown.picture is None else replace(shown, picture=change(shown.picture))
+
+        return replace(
+            self,
+            figures=tuple(map(changed, self.figures)),
+            tables=tuple(map(changed, self.tables)),
+            page_picture=None if self.page_picture is None else change(self.page_picture),
+        )
 
     @property
     def text(self) -> str:
@@ -516,6 +531,7 @@ def _passage(values: Mapping[str, Any]) -> Passage:
         anchor=values.get("anchor", ""),
         table=values.get("table"),
         time=_time(values.get("time")),
+        section=tuple(values["section"]) if values.get("section") is not None else None,
     )
 
 

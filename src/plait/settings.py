@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 from plait.errors import InputError
 
@@ -38,6 +39,7 @@ class Settings:
         ocr: what is read by character recognition, where the extra "ocr" is installed: "pages" of documents
             without a text layer, and pictures that look like such pages; "all" pictures; or "off".
         ocr_memory_mb: address space that recognition may take on top of `read_memory_mb`.
+        urls: whether addresses on the web may be added; each gives one page and its pictures.
         batch_documents: documents made durable together.
         exact_mb: vector fields that take more memory than this as float32 are searched by small codes, then
             exactly; each smaller one is held in memory.
@@ -63,6 +65,7 @@ class Settings:
     figure_dpi: int = 150
     ocr: str = "pages"
     ocr_memory_mb: int = 3000
+    urls: bool = False
     batch_documents: int = 16
     exact_mb: int = 64
     recall: float = 0.99
@@ -99,9 +102,18 @@ def _changed(settings: Settings, values: Mapping[str, object], where: str) -> Se
         if name not in known:
             raise InputError(f"unknown setting {name!r} in {where}: use one of {', '.join(known)}")
         try:
-            settings = replace(settings, **{name: known[name](value)})
+            made: Any = _truth(value) if known[name] is bool else known[name](value)
+            settings = replace(settings, **{name: made})
         except (TypeError, ValueError) as error:
             raise InputError(
                 f"setting {name} in {where} must be {known[name].__name__}, got {value!r}"
             ) from error
     return settings
+
+
+def _truth(value: object) -> bool:
+    """Return what a word says: "true", "yes", "on" and 1, or "false", "no", "off" and 0."""
+    word = str(value).strip().lower()
+    if word not in ("true", "yes", "on", "1", "false", "no", "off", "0"):
+        raise ValueError(word)
+    return word in ("true", "yes", "on", "1")

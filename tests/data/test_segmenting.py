@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from plait.data.segmenting import units
 from plait.data.sentences import sentences, weight
-from plait.schema import Document, Page, Picture, Segment
+from plait.schema import Document, Page, Picture, Segment, TimeSpan
 
 
 def document(*segments: Segment, pages: tuple[Page, ...] = ()) -> Document:
@@ -113,6 +113,126 @@ def test_passages_say_where_they_begin():
     assert [p.anchor for p in unit.passages] == ["a", "b"]
 
 
+def test_what_is_told_of_a_picture_in_other_words_is_kept():
+    given = [
+        figure("f", caption="A saw"),
+        figure("f", caption="Twice"),
+        figure("f"),
+        figure("f", caption="Twice"),
+    ]
+    (unit,) = units(document(*given))
+    assert [(f.picture.sha256, f.caption) for f in unit.figures] == [("f", "A saw"), ("f", "Twice")]
+
+
+def test_the_words_of_a_picture_that_is_not_there_are_text():
+    (unit,) = units(document(text("one"), Segment("image", text="A saw", caption="Figure 1")))
+    assert ([p.text for p in unit.passages], unit.figures) == (["one\nFigure 1\nA saw"], ())
+
+
+def test_a_passage_of_a_page_ends_where_a_section_begins():
+    given = [
+        text("one", "A"), text("B", "B"), text("C", "B", "C"), text("two", "B", "C"), text("D", "D")
+    ]  # fmt: skip
+    (unit,) = units(document(*(replace(s, page=1) for s in given), pages=(Page(1),)))
+    assert [(p.text, p.section) for p in unit.passages] == [("one", None), ("B\nC\ntwo\nD", ("B", "C"))]
+
+
+def test_a_page_that_another_interrupts_is_one_unit():
+    given = [text("one", page=1), text("two", page=2), text("1 note", page=1), text("three")]
+    found = units(document(*given, pages=(Page(1), Page(2))))
+    assert [(u.page, u.passages[0].text) for u in found] == [(1, "one\n1 note\nthree"), (2, "two")]
+
+
+def test_footnotes_come_after_the_text_and_notes_apart_from_it():
+    note, said = replace(text("1 see there"), role="footnote"), replace(text("say this"), role="notes")
+    (unit,) = units(document(text("one"), note, text("two"), said))
+    assert [p.text for p in unit.passages] == ["one\ntwo", "say this", "1 see there"]
+
+
+def test_code_stays_whole_where_a_passage_can_hold_it():
+    code = replace(text("for a in b:\n    print(a)\n\nfor c in d:\n    print(c)"), role="code")
+    (unit,) = units(document(text("one two three four."), code), passage_words=12, overlap_words=0)
+    assert [p.text for p in unit.passages] == ["one two three four.", code.text]
+    (unit,) = units(document(code), passage_words=6, overlap_words=0)
+    assert [p.text for p in unit.passages] == code.text.split("\n\n")
+
+
+def table(rows: int, *, caption: str = "Table 1: Blades", header: int = 1, **place: int) -> Segment:
+    cells = (*(("saw", "teeth"),) * header, *((f"s{k}", str(k)) for k in range(rows)))
+    lines = "\n".join(" | ".join(row) for row in cells)
+    return Segment("table", text=lines, rows=cells, header_rows=header, caption=caption, **place)
+
+
+def test_a_table_is_passages_of_its_own_under_caption_and_header():
+    (unit,) = units(document(text("before"), table(2), text("after"), table(1, caption="")))
+    assert [(p.text, p.table) for p in unit.passages] == [
+        ("before", None),
+        ("Table 1: Blades\nsaw | teeth\ns0 | 0\ns1 | 1", 0),
+        ("after", None),
+        ("saw | teeth\ns0 | 0", 1),
+    ]
+    assert [t.caption for t in unit.tables] == ["Table 1: Blades", ""]
+
+
+def test_a_long_table_is_cut_by_rows_under_its_header():
+    (unit,) = units(document(table(7)), passage_words=18)
+    assert [p.text.split("\n") for p in unit.passages] == [
+        ["Table 1: Blades", "saw | teeth", *(f"s{k} | {k}" for k in range(4))],
+        ["Table 1: Blades", "saw | teeth", *(f"s{k} | {k}" for k in range(4, 7))],
+    ]
+    assert {p.table for p in unit.passages} == {0}
+
+
+def test_a_caption_or_header_too_long_to_repeat_is_said_once():
+    (unit,) = units(document(table(4, caption="long " * 10)), passage_words=12)
+    assert [p.text.count("saw | teeth") for p in unit.passages] == [0, 1, 1]
+    assert [p.text.count("long") for p in unit.passages] == [10, 0, 0]
+    (unit,) = units(document(table(4, caption="", header=2)), passage_words=9)
+    assert [p.text.count("saw | teeth") for p in unit.passages] == [2, 0]
+
+
+def test_a_table_longer_than_a_unit_is_several():
+    found = units(document(table(300), text("after")), max_words=400)
+    assert [len(u.tables) for u in found] == [1, 1, 1]
+    assert [u.tables[0].rows[:2] for u in found] == [
+        (("saw", "teeth"), (f"s{first}", str(first))) for first in (0, 133, 266)
+    ]
+    assert sum(len(u.tables[0].rows) - 1 for u in found) == 300
+    assert found[-1].passages[-1].text == "after"
+
+
+def said(start: float, words: str, *section: str) -> Segment:
+    return Segment("text", text=words, section=section, time=TimeSpan(start, start + 5))
+
+
+def shown(start: float, name: str) -> Segment:
+    return replace(figure(name), time=TimeSpan(start, start))
+
+
+def test_a_recording_is_parts_of_about_a_minute_that_begin_with_scenes():
+    given = [
+        shown(0, "a"),
+        said(1, "one"),
+        shown(20, "b"),
+        said(21, "two"),
+        shown(40, "c"),
+        said(41, "three"),
+    ]
+    given += [said(60, "four"), said(110, "five"), said(116, "six"), said(120, "new", "Chapter")]
+    found = units(document(*given))
+    assert [[f.picture.sha256 for f in u.figures] for u in found] == [["a", "b"], ["c"], [], []]
+    assert [(u.passages[0].text, str(u.passages[0].time)) for u in found] == [
+        ("one\ntwo", "0:01-0:26"),
+        ("three\nfour\nfive", "0:41-1:55"),
+        ("six", "1:56-2:01"),
+        ("new", "2:00-2:05"),
+    ]
+
+
+def test_a_recording_without_times_told_apart_is_still_split():
+    assert len(units(document(*[said(0, "word " * 100)] * 9))) == 3
+
+
 def test_abbreviations_do_not_end_a_sentence():
     said = "See Fig. 3 and J. Smith, e.g. Chapter 2. Then go on. Done!"
     assert [s.strip() for s in sentences(said, longest=99)] == [
@@ -138,24 +258,40 @@ def test_no_sentence_is_longer_than_allowed(said, longest):
     assert all(weight(s) <= longest for s in sentences(said, longest=longest))
 
 
-SEGMENTS = st.lists(
-    st.tuples(
-        st.text(alphabet="ab. \nA鋸", min_size=1, max_size=120), st.sampled_from([(), ("S",), ("S", "T")])
-    ),
-    max_size=12,
-)
+WORDS = st.text(alphabet="ab. \nST鋸", min_size=1, max_size=120)
+PICTURE = Picture("f", "f", 50, 50)
 
 
-@given(SEGMENTS)
-def test_all_text_is_in_some_passage(parts):
-    given_text = [text(words, *section) for words, section in parts]
-    found = units(document(*given_text), max_words=30, passage_words=12, overlap_words=4)
+@st.composite
+def segments(draw: st.DrawFn) -> Segment:
+    kind = draw(st.sampled_from(["text", "text", "image", "table"]))
+    rows = draw(st.lists(st.tuples(WORDS, WORDS), max_size=6)) if kind == "table" else []
+    return Segment(
+        kind,
+        text="\n".join(" | ".join(row) for row in rows) or draw(WORDS),
+        caption="" if kind == "text" else draw(WORDS),
+        picture=draw(st.sampled_from([None, PICTURE])) if kind != "text" else None,
+        rows=tuple(rows),
+        header_rows=draw(st.integers(0, len(rows))),
+        role=draw(st.sampled_from(["body", "footnote", "code", "notes"])),
+        section=draw(st.sampled_from([(), ("S",), ("S", "T")])),
+        page=draw(st.sampled_from([None, 1, 2])),
+        time=draw(st.sampled_from([None, TimeSpan(3, 5), TimeSpan(80, 90)])),
+    )
+
+
+@given(st.lists(segments(), max_size=12), st.booleans())
+def test_all_words_are_in_some_passage_or_with_some_figure(given_segments, paged):
+    pages = (Page(1), Page(2)) if paged else ()
+    found = units(document(*given_segments, pages=pages), max_words=30, passage_words=12, overlap_words=4)
     held = "".join("".join(p.text.split()) for u in found for p in u.passages)
-    position = 0
-    for segment in given_text:
-        for sentence in sentences(segment.text, longest=12):
-            wanted = "".join(sentence.split())
-            assert wanted in held
-            position += 1
+    held += "".join("".join(u.section) for u in found)
+    held += "".join("".join(f"{f.caption} {f.text}".split()) for u in found for f in u.figures)
+    for segment in given_segments:
+        for words in (segment.caption, *(cell for row in segment.rows for cell in row), segment.text):
+            for sentence in sentences("" if segment.rows and words == segment.text else words, longest=8):
+                assert "".join(sentence.split()) in held
     assert all(u.passages or u.figures for u in found)
+    assert all(p.text for u in found for p in u.passages)
+    assert all(p.table is None or u.tables[p.table].kind == "table" for u in found for p in u.passages)
     assert [u.ordinal for u in found] == list(range(len(found)))

@@ -13,7 +13,7 @@ import typer
 
 if TYPE_CHECKING:
     from plait.library import Library
-    from plait.library.reports import ProgressCallback
+    from plait.library.reports import Progress, ProgressCallback
 
 LibraryOption = Annotated[
     Path | None,
@@ -53,32 +53,46 @@ def open_library(folder: Path | None) -> Library:
 
 @contextmanager
 def progress_bar(title: str) -> Iterator[ProgressCallback]:
-    """Give a callback that draws a bar with count, rate and time left on a terminal's standard error."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    """Give a callback that draws a bar with count, rate and time left on a terminal's standard error.
 
-    from plait.library.reports import Progress as Event
+    The bar goes by the bytes of files where they are known: a long file takes longer than a short one.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
 
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        TextColumn("{task.fields[count]}"),
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
         TextColumn("{task.fields[source]}"),
     )
     console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
-        task = bar.add_task(title, total=None, rate="", source="")
+    with Bar(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task(title, total=None, count="", rate="", source="")
 
-        def show(event: Event) -> None:
-            elapsed = bar.tasks[0].elapsed or 0.0
-            rate = f"{event.done / elapsed:.1f}/s" if elapsed > 1 else ""
+        def show(event: Progress) -> None:
+            by_bytes = event.bytes_total > 0
             bar.update(
-                task, completed=event.done, total=event.total, rate=rate, source=_shortened(event.source, 40)
+                task,
+                completed=event.bytes_done if by_bytes else event.done,
+                total=event.bytes_total if by_bytes else event.total,
+                count=f"{event.done}/{event.total}",
+                rate=rate_of(event, bar.tasks[0].elapsed or 0.0),
+                source=_shortened(event.source, 40),
             )
 
         yield show
+
+
+def rate_of(event: Progress, seconds: float) -> str:
+    """Return how fast some work goes, in words: "3.2/s, 41 pages/s"; "" in the first second."""
+    if seconds < 1:
+        return ""
+    pages = f", {event.pages / seconds:.0f} pages/s" if event.pages else ""
+    return f"{event.done / seconds:.1f}/s{pages}"
 
 
 def _shortened(text: str, length: int) -> str:

@@ -8,12 +8,15 @@ from typing import TypeVar
 
 import numpy as np
 
+from plait.data.mentions import label_of, mentions
+from plait.data.sentences import sentences
 from plait.encode.windows import TextLimit
 from plait.schema import Passage, Query, Segment, Unit
 from plait.scoring.vectors import Vectors
 
 # More of the limit than this is not spent on headings: at CLIP's 77 tokens, 18 of them.
 _HEADING_SHARE = 0.25
+_LONGEST_SENTENCE = 60  # in words
 
 _I = TypeVar("_I")
 
@@ -33,35 +36,62 @@ class Item:
     is_window: bool = False
 
 
-def unit_items(unit: Unit, limit: TextLimit) -> list[Item]:
+@dataclass(frozen=True, slots=True)
+class FigureContext:
+    """Which words are encoded with a figure, in this order; what is left out is encoded without it.
+
+    Attributes:
+        section: the title and headings of its unit.
+        caption, alternative: its own words.
+        mentions: the sentences of its unit that name it ("as Figure 3 shows").
+        nearest: the passage that begins nearest to it.
+    """
+
+    section: bool = True
+    caption: bool = True
+    alternative: bool = True
+    mentions: bool = False
+    nearest: bool = True
+
+
+def unit_items(unit: Unit, limit: TextLimit, *, context: FigureContext | None = None) -> list[Item]:
     """Return what a unit gives to encode, so that an encoder reads every word of it.
 
-    Each figure with its caption, alternative text and the passage nearest to it; then each passage that
-    is nearest to no figure. Of words that are too long together, the first window goes with the figure,
-    and the others are items of their own. A passage nearest to several figures goes with each of them,
-    but what did not fit beside the first is encoded only once.
+    Each figure with the words of its context; then each passage that went with no figure. Of words that are
+    too long together, the first window goes with the figure, and the others are items of their own. A
+    passage nearest to several figures goes with each of them, but what did not fit beside the first is
+    encoded only once.
 
     Every text begins with the unit's title and headings, outermost first: a passage read alone often
     does not name its subject. Where they are long, only the innermost do, and the whole path is an item
     of its own.
+
+    Args:
+        limit: how much text the encoder reads at once.
+        context: None means the one that was measured best.
     """
+    context = context or FigureContext()
     heading = _short_heading(unit, limit)
+    above = heading if context.section else ""
     figures = [(figure, figure.picture.path) for figure in unit.figures if figure.picture is not None]
     with_figures: list[Item] = []
     alone: list[Item] = []
     taken: list[Passage | None] = []
     for figure, path in figures:
-        nearest = _nearest(figure, unit.passages)
-        first, *others = _under(heading, _words(figure, nearest), limit) or [Item(heading, None)]
+        nearest = _nearest(figure, unit.passages) if context.nearest else None
+        own = _own_words(figure, unit, context)
+        first, *others = _under(above, _lines(*own, nearest), limit) or [Item(above, None)]
         if nearest in taken:
-            others = _under(heading, _words(figure, None), limit)[1:]
+            others = _under(above, _lines(*own), limit)[1:]
         with_figures.append(Item(first.text, path, first.is_window))
         alone += others
+        alone += _under(heading, _lines(*(words for words in _captions(figure) if words not in own)), limit)
         taken.append(nearest)
     for passage in unit.passages:
         if passage not in taken:
             alone += _under(heading, passage.text, limit)
-    if (with_figures or alone) and heading != (whole := heading_of(unit)):
+    whole = heading_of(unit)
+    if (alone and heading != whole) or (with_figures and above != whole):
         alone += _under("", whole, limit)
     return with_figures + alone
 
@@ -130,12 +160,33 @@ def _nearest(figure: Segment, passages: Sequence[Passage]) -> Passage | None:
     return min(passages, key=lambda passage: _distance(figure, passage), default=None)
 
 
-def _words(figure: Segment, passage: Passage | None) -> str:
-    """Return a figure's caption and alternative text, then the passage nearest to it, a line each.
+def _own_words(figure: Segment, unit: Unit, context: FigureContext) -> list[str]:
+    """Return what is said of a figure itself: caption and alternative text, and the sentences that name it.
 
-    The caption comes first, so that it goes with the figure whatever the passage's length.
+    The caption comes first, so that it goes with the figure whatever the length of what follows.
     """
-    return "\n".join([*dict.fromkeys(_captions(figure)), *([passage.text] if passage else [])])
+    own = [figure.caption if context.caption else "", figure.text if context.alternative else ""]
+    named = _naming(figure, unit.passages) if context.mentions else []
+    return [words for words in dict.fromkeys([*own, *named]) if words]
+
+
+def _naming(figure: Segment, passages: Sequence[Passage]) -> list[str]:
+    """Return the sentences that name a figure; a panel of it, or the whole it is a panel of, counts too."""
+    label = label_of(figure)
+    if label is None:
+        return []
+    named = [
+        sentence.strip()
+        for passage in passages
+        if any((one.kind, one.number) == (label.kind, label.number) for one in mentions(passage.text))
+        for sentence in sentences(passage.text, longest=_LONGEST_SENTENCE)
+        if any((one.kind, one.number) == (label.kind, label.number) for one in mentions(sentence))
+    ]
+    return list(dict.fromkeys(named))
+
+
+def _lines(*parts: str | Passage | None) -> str:
+    return "\n".join(part.text if isinstance(part, Passage) else part for part in parts if part)
 
 
 def _captions(figure: Segment) -> list[str]:

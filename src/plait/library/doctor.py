@@ -29,6 +29,7 @@ from plait.library.guarded import GuardedRows
 from plait.library.ingest import Ingest
 from plait.library.mending import mended
 from plait.library.reports import ProgressCallback
+from plait.library.sources import INSIDE
 from plait.settings import Settings
 
 
@@ -216,9 +217,8 @@ class _Repair:
 
     def _read_again(self, names: set[str]) -> set[str]:
         """Store documents whose files are as they were in a table of their own; return which."""
-        found = [
-            f for name in sorted(names) if (f := self._unchanged_file(self._seen.documents[name].stored))
-        ]
+        files = (self._unchanged_file(self._seen.documents[name].stored) for name in sorted(names))
+        found = list({file.source: file for file in files if file is not None}.values())
         shutil.rmtree(self._folder.path / "mending", ignore_errors=True)
         if not found or self._seen.manifest is None:
             return set()
@@ -242,6 +242,8 @@ class _Repair:
         """Return the file that a document was read from, if it still has the same bytes."""
         if document is None:
             return None
+        if INSIDE in document.source:  # read again with the archive that holds it
+            return self._unchanged_file(self._stored_as(document.source.partition(INSIDE)[0]))
         path = self._folder.root / document.source
         try:
             if sha256_of(path) != document.content_sha256:
@@ -250,6 +252,10 @@ class _Repair:
             return None
         inside = path.is_relative_to(self._folder.root)
         return Found(path, document.source, self._folder.root if inside else path.parent)
+
+    def _stored_as(self, source: str) -> StoredDocument | None:
+        found = (seen.stored for seen in self._seen.documents.values())
+        return next((stored for stored in found if stored is not None and stored.source == source), None)
 
     def _write_table(self, hurt: set[str], again: set[str]) -> None:
         """Write the rows of whole documents, of those mended and of those read again, in one commit."""

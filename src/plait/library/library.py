@@ -19,10 +19,12 @@ from plait.index.base import StoredDocument
 from plait.index.languages import language_named
 from plait.library import seals
 from plait.library.folder import LibraryFolder
-from plait.library.gather import gather, source_of
-from plait.library.ingest import Ingest, Read
+from plait.library.gather import Gathered, gather
+from plait.library.ingest import Ingest
 from plait.library.manifest import FORMAT, Manifest
+from plait.library.reading import Read
 from plait.library.reports import AddReport, LibraryStatus, ProgressCallback
+from plait.library.sources import INSIDE, is_gone, source_of
 from plait.schema import Document, Hit, Hits, Picture, Query, Unit
 from plait.scoring.vectors import Rung
 from plait.search.fusion import Method
@@ -97,25 +99,43 @@ class Library:
         return self._folder.path
 
     def add(
-        self, paths: Sequence[str | Path], *, force: bool = False, progress: ProgressCallback | None = None
+        self,
+        paths: Sequence[str | Path],
+        *,
+        force: bool = False,
+        ignore: Sequence[str] = (),
+        hidden: bool = False,
+        progress: ProgressCallback | None = None,
     ) -> AddReport:
-        """Read files and folders, and make them searchable.
+        """Read files, folders and patterns ("docs/**/*.pdf"), and make them searchable.
 
         A changed file replaces what it was, an unchanged one is skipped (unless `force`). A file that
-        cannot be read is reported and skipped. Safe to interrupt: what was stored stays, and adding
-        again goes on.
+        cannot be read is reported and skipped. What an archive or a message holds is added as documents
+        of their own, named "archive.zip!/folder/file.pdf". Safe to interrupt: what was stored stays, and
+        adding again goes on.
+
+        Args:
+            ignore: patterns of files to leave out of folders, as `.gitignore` has them.
+            hidden: take hidden files of folders too.
 
         Raises:
             MissingPathError: a path does not exist; nothing is done then.
             LibraryLockedError: another process is writing.
         """
-        found = gather(paths, library_root=self._folder.root)
+        found = gather(paths, library_root=self._folder.root, ignore=ignore, hidden=hidden)
+        return self.add_found(found, force=force, progress=progress)
+
+    def add_found(
+        self, found: Gathered, *, force: bool = False, progress: ProgressCallback | None = None
+    ) -> AddReport:
+        """Read files that `gather` found, and make them searchable; see `add`."""
         with self._folder.writing():
             ingest = self._ingest(progress)
+            ingest.tally.failed += found.skipped
             try:
-                ingest.files(found, force=force)
+                ingest.files(found.documents, found.pictures, bytes_total=found.bytes, force=force)
             finally:
-                self._written(ingest.tally.updated > 0)
+                self._written(ingest.tally.updated + ingest.tally.removed > 0)
         return ingest.tally.report()
 
     def add_documents(self, documents: Iterable[Document]) -> AddReport:
@@ -458,16 +478,16 @@ class Library:
         name = str(target)
         source = source_of(Path(os.path.abspath(name)), self._folder.root)
         below = "" if source == "." else source.rstrip("/") + "/"
+        held = (f"{name}{INSIDE}", f"{source}{INSIDE}")
         return (
             document.id == name
             or document.source in (name, source)
-            or document.source.startswith(below)
+            or document.source.startswith((below, *held))
             or fnmatch.fnmatchcase(document.source, name)
         )
 
     def _is_there(self, document: StoredDocument) -> bool:
-        # A name that is not UTF-8 cannot be looked up by what is stored of it: never call it missing.
-        return "\ufffd" in document.source or (self._folder.root / document.source).exists()
+        return not is_gone(document.source, self._folder.root)
 
     def _absolute(self, hit: Hit) -> Hit:
         return replace(
@@ -477,11 +497,7 @@ class Library:
         )
 
     def _absolute_unit(self, unit: Unit) -> Unit:
-        def there(picture: Picture | None) -> Picture | None:
-            return picture and replace(picture, path=str(self.folder / picture.path))
+        def there(picture: Picture) -> Picture:
+            return replace(picture, path=str(self.folder / picture.path))
 
-        return replace(
-            unit,
-            figures=tuple(replace(f, picture=there(f.picture)) for f in unit.figures),
-            page_picture=there(unit.page_picture),
-        )
+        return unit.with_pictures(there)

@@ -77,8 +77,7 @@ def _with(row: pa.Table, field: VectorField, items: NDArray[np.float16]) -> pa.T
 
 
 def _absolute(unit: Unit, folder: Path) -> Unit:
-    def there(picture: Picture | None) -> Picture | None:
-        return picture and replace(picture, path=str(folder / picture.path))
+    def there(picture: Picture) -> Picture:
+        return replace(picture, path=str(folder / picture.path))
 
-    figures = tuple(replace(figure, picture=there(figure.picture)) for figure in unit.figures)
-    return replace(unit, figures=figures, page_picture=there(unit.page_picture))
+    return unit.with_pictures(there)

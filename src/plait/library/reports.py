@@ -27,11 +27,21 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where an `add` stands: `done` of `total` files are handled, `source` was the last."""
+    """Where some work stands.
+
+    Attributes:
+        done, total: files, or other things that are worked through one by one.
+        source: the last of them.
+        bytes_done, bytes_total: their sizes, by which the time left is told better; 0 where unknown.
+        pages: how many pages, slides or the like were read so far.
+    """
 
     done: int
     total: int
     source: str
+    bytes_done: int = 0
+    bytes_total: int = 0
+    pages: int = 0
 
 
 ProgressCallback = Callable[[Progress], None]
@@ -43,10 +53,11 @@ class AddReport:
 
     Attributes:
         added, updated, unchanged: documents new, changed since, and left as they were.
+        removed: documents that an archive or message held when it was added before, and holds no more.
         shown: picture files not added on their own, because a document of the library shows them.
         failed: files that were skipped, each with reason and remedy.
         warnings: "source: sentence", what readers had to leave out of documents that were added.
-        units, figures: how many were made durable.
+        units, figures, tables, pages: how many were made durable.
         windows: how many windows the passages longer than the model reads were cut into.
         truncated: texts that were cut in spite of windows, so that the model did not read all their words.
         seconds: wall time.
@@ -56,10 +67,13 @@ class AddReport:
     updated: int = 0
     unchanged: int = 0
     shown: int = 0
+    removed: int = 0
     failed: tuple[Failure, ...] = ()
     warnings: tuple[str, ...] = ()
     units: int = 0
     figures: int = 0
+    tables: int = 0
+    pages: int = 0
     windows: int = 0
     truncated: int = 0
     seconds: float = 0.0

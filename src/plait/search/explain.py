@@ -86,6 +86,8 @@ def _hit(
     by_figure: bool,
 ) -> Hit:
     place = figure if figure is not None and (by_figure or passage is None) else passage
+    if isinstance(place, Passage) and place.table is not None and place.table < len(unit.tables):
+        figure = _shown(unit.tables[place.table], figure)
     picture = figure.picture if figure else None
     return Hit(
         rank=1,
@@ -94,7 +96,7 @@ def _hit(
         document_id=document.id,
         title=unit.title,
         source=document.source,
-        section=unit.section,
+        section=unit.section if place is None or place.section is None else place.section,
         page=unit.page if place is None or place.page is None else place.page,
         box=place.box if place else None,
         anchor=place.anchor if place else "",
@@ -103,4 +105,10 @@ def _hit(
         caption=figure.caption if figure else "",
         page_picture=unit.page_picture.path if unit.page_picture else None,
         metadata=document.metadata,
+        time=place.time if place else None,
     )
+
+
+def _shown(table: Segment, figure: Segment | None) -> Segment | None:
+    """Return the table that a passage is of, where it is drawn; else the figure."""
+    return table if table.picture is not None else figure

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from plait.data.readers.figures import is_caption
 from plait.data.readers.geometry import Rect
-from plait.data.readers.layout import Line, columns, join_runs, leading_of, paragraphs
+from plait.data.readers.layout import Line, columns, join_runs
+from plait.data.readers.pdf_paragraphs import leading_of, paragraphs
 
 
 def line(text: str, x: float, y: float, *, width: float = 200, size: float = 10) -> Line:

@@ -97,8 +97,8 @@ def test_many_files_come_back_in_order_with_their_failures(tmp_path, spool):
         files.append(File(path, path.name, tmp_path))
     with ReaderPool(2, SMALL) as pool:
         outcomes = list(pool.read_many(files, spool=spool))
-    assert [item for item, _ in outcomes] == files
-    assert [isinstance(outcome, ReadError) for _, outcome in outcomes] == [i % 5 == 0 for i in range(25)]
+    assert [outcome.item for outcome in outcomes] == files
+    assert [isinstance(o.result, ReadError) for o in outcomes] == [i % 5 == 0 for i in range(25)]
 
 
 def test_reading_ahead_is_bounded(tmp_path, good, spool):
@@ -123,10 +123,11 @@ def test_a_parser_that_crashes_or_drowns_is_told_and_the_next_file_is_read(
     with ReaderPool(1, ReadLimits(memory_mb=700, cpu_seconds=3, wall_seconds=60)) as pool:
         for name, data in bombs.items():
             (tmp_path / name).write_bytes(data)
-            ((_, outcome),) = pool.read_many([File(tmp_path / name, name, tmp_path)], spool=spool)
-            if name == "fan.pdf" or isinstance(outcome, ReadError):
-                assert isinstance(outcome, ReadError)
-                assert any(word in outcome.reason for word in ("crashed", "needed more", "took longer"))
+            (outcome,) = pool.read_many([File(tmp_path / name, name, tmp_path)], spool=spool)
+            if name == "fan.pdf" or isinstance(outcome.result, ReadError):
+                assert isinstance(outcome.result, ReadError)
+                reason = outcome.result.reason
+                assert any(word in reason for word in ("crashed", "needed more", "took longer"))
             assert pool.read(good, source="good.txt", spool=spool).segments[0].text == "A short text."
 
 

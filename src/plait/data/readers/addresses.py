@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from functools import lru_cache
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import unquote, unquote_to_bytes
 
 from plait.data.readers.base import ReadTask
@@ -19,8 +20,21 @@ SMALLEST_SIDE_PX = 24
 _SCHEME = re.compile(r"^(?:[a-z][a-z0-9+.-]*:|//)", re.I)
 
 
+class Pictures(Protocol):
+    """Gives the pictures of one document's image addresses."""
+
+    def __call__(self, address: str) -> Picture | None:
+        """Return the picture at an address; None if it is decoration or cannot be used."""
+        ...
+
+    @property
+    def warnings(self) -> list[str]:
+        """One sentence for each reason that pictures were left out."""
+        ...
+
+
 class PictureLoader:
-    """Gives the pictures of one page's image addresses, and counts what it had to leave out.
+    """Gives the pictures that lie beside a page, and counts what it had to leave out.
 
     Args:
         task: the page; relative addresses start at its folder and must stay inside its root.

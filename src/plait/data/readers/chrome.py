@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 Attributes = Mapping[str, str | None]
 
@@ -19,7 +20,7 @@ def names(text: str) -> frozenset[str]:
 
 SKIPPED_TAGS = names(
     "script style noscript template iframe object embed audio video canvas map head title link meta "
-    "button input select textarea datalist dialog svg"
+    "button input select textarea datalist dialog"
 )
 _ROLES = frozenset({"navigation", "search", "banner", "contentinfo", "tablist", "menu", "menubar", "tooltip"})
 _IDS = names(
@@ -36,12 +37,13 @@ _CLASSES = re.compile(
     ttc|skip-?link\S*|skiplink|searchbox|search-form|
     mw-editsection|mw-jump-link|noprint|vector-\S*menu\S*|
     sphx-glr-(?:footer|signature|download-link-note)\S*|
-    linenos|linenodiv|lineno|copybtn|copybutton|sr-only|visually-hidden
+    katex-html|MathJax_Preview|linenos|linenodiv|lineno|copybtn|copybutton|sr-only|visually-hidden
     )(?=\s|$)""",
     re.X,
 )
 _HIDDEN = re.compile(r"display\s*:\s*none", re.I)
 _ADMONITIONS = frozenset({"[Note]", "[Tip]", "[Warning]", "[Caution]", "[Important]"})  # DocBook's icons
+_SMALLEST_DRAWING_PX = 48
 _ICON_CLASSES = re.compile(r"(?:^|\s)(?:icon|logo|badge|emoji|sk-brand-img|footer|inline-?icon)(?=\s|$)")
 
 
@@ -49,14 +51,26 @@ def is_chrome(tag: str, attributes: Attributes) -> bool:
     """Tell whether an element and all in it is no content of the page."""
     if tag in ("nav", "footer"):
         return True
+    if not attributes:
+        return False
+    classes = attributes.get("class")
+    if classes and (_by_class if len(classes) < 300 else _by_class.__wrapped__)(tag, classes):
+        return True
+    if len(attributes) == 1 and classes:
+        return False
     if attributes.get("role") in _ROLES or "hidden" in attributes or attributes.get("id") in _IDS:
         return True
-    classes = attributes.get("class")
-    if classes and _CLASSES.search(classes):
-        # Sphinx calls a box beside the text a sidebar too; that one is content.
-        return not (tag in ("aside", "div") and classes.strip().split()[0] in ("admonition", "topic"))
     style = attributes.get("style")
     return bool(style and _HIDDEN.search(style))
+
+
+@lru_cache(maxsize=4096)
+def _by_class(tag: str, classes: str) -> bool:
+    """Tell it from the classes; a page repeats few of them thousands of times."""
+    if not _CLASSES.search(classes):
+        return False
+    # Sphinx calls a box beside the text a sidebar too; that one is content.
+    return not (tag in ("aside", "div") and classes.strip().split()[0] in ("admonition", "topic"))
 
 
 def is_icon(attributes: Attributes) -> bool:
@@ -70,3 +84,15 @@ def is_icon(attributes: Attributes) -> bool:
 def _pixels(value: str | None) -> int:
     digits = re.match(r"\s*(\d+)(?:\.\d+)?\s*(?:px)?\s*$", value or "")
     return int(digits[1]) if digits else 0
+
+
+def is_drawing(attributes: Attributes) -> bool:
+    """Tell from its attributes whether an <svg> is a figure rather than an icon."""
+    if attributes.get("aria-hidden") == "true" or is_icon(attributes):
+        return False
+    sides = [_pixels(attributes.get(side)) for side in ("width", "height")]
+    if all(sides):
+        return min(sides) >= _SMALLEST_DRAWING_PX
+    # Icons are drawn on a square of 16 to 512 units, and take their size from a style sheet.
+    box = re.findall(r"\d+", (attributes.get("viewbox") or attributes.get("viewBox") or "")[:100])
+    return len(box) >= 4 and box[-1] != box[-2] and attributes.get("width") is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from plait.data.readers.addresses import PictureLoader
+from plait.data.readers.addresses import PictureLoader, Pictures
 from plait.data.readers.base import ReadLimits, ReadTask, document_id, title_from
 from plait.data.readers.decoding import decode
 from plait.data.readers.markup import Loader, Walked, walk
@@ -29,7 +29,13 @@ def read_html(task: ReadTask, limits: ReadLimits) -> Document:
 
 
 def document_of(
-    markup: str, task: ReadTask, limits: ReadLimits, *, type: str, warnings: list[str] | None = None
+    markup: str,
+    task: ReadTask,
+    limits: ReadLimits,
+    *,
+    type: str,
+    warnings: list[str] | None = None,
+    load: Pictures | None = None,
 ) -> Document:
     """Return the document that some markup holds.
 
@@ -37,11 +43,12 @@ def document_of(
         markup: HTML.
         type: the metadata field "type" of the document.
         warnings: what was left out on the way to the markup.
+        load: gives the pictures of its image addresses; None looks for files beside it.
 
     Raises:
         ReadError: there is nothing in it.
     """
-    loader = PictureLoader(task, max_pixels=limits.max_pixels, max_file_mb=limits.max_file_mb)
+    loader = load or PictureLoader(task, max_pixels=limits.max_pixels, max_file_mb=limits.max_file_mb)
     tree = LexborHTMLParser(markup)
     walked = _content(tree, loader)
     if not walked.segments:

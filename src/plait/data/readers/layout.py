@@ -1,4 +1,4 @@
-"""Lines of a page to paragraphs in reading order, from where they stand and not from the stream.
+"""Lines of a page in reading order, from where they stand and not from the order of the stream.
 
 Columns are found by the gutter between them: an upright strip that few lines cross while both sides
 are filled. Lines that cross it part the page into bands; in a band the left column is read first.
@@ -6,21 +6,17 @@ are filled. Lines that cross it part the page into bands; in a band the left col
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from statistics import median
 
 from plait.data.readers.geometry import Rect, covered, overlap, union
 
 _NARROWEST_GUTTER = 7  # points; LaTeX sets 10
 _NARROWEST_COLUMNS = 180  # points, both together
 _FEWEST_LINES = 4
-_WIDEST_LEADING = 2.5  # of the type size; wider gaps part paragraphs
 _MOST_LEVELS = 3  # gutters inside gutters: up to four columns and more
-_BULLET = re.compile(r"^(?:[•·▪‣◦∙–—*-]|\(?(?:\d{1,2}|[a-z]|[ivx]{1,4})[.)]|\[\d{1,3}\])\s")
+_EAST_ASIAN = ((0x2E80, 0xA4CF), (0xF900, 0xFAFF), (0xFE30, 0xFE4F), (0xFF00, 0xFFEF), (0x20000, 0x3FFFF))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +25,15 @@ class Line:
 
     Attributes:
         size: of its type, in points.
+        bold: whether it is set in bold type from its first letter to its last.
+        turn: quarter turns clockwise from left to right to the way it runs: 1 runs downwards.
     """
 
     text: str
     box: Rect
     size: float
-
-
-@dataclass(frozen=True, slots=True)
-class Paragraph:
-    """Lines that belong together, joined to one text."""
-
-    text: str
-    box: Rect
-    size: float
-    lines: int = 1
+    bold: bool = False
+    turn: int = 0
 
 
 def join_runs(runs: Sequence[Line]) -> list[Line]:
@@ -76,9 +66,16 @@ def _continues(line: Line, run: Line) -> bool:
 
 def _beside(line: Line, run: Line) -> Line:
     gap = run.box.left - line.box.right
-    space = "" if gap < 0.12 * max(line.size, run.size) else " "
+    close = 0.6 if is_east_asian(line.text[-1:]) and is_east_asian(run.text[:1]) else 0.12
+    space = "" if gap < close * max(line.size, run.size) else " "
     size = line.size if len(line.text) >= len(run.text) else run.size
-    return Line(line.text + space + run.text, union((line.box, run.box)), size)
+    box = union((line.box, run.box))
+    return Line(line.text + space + run.text, box, size, line.bold and run.bold, line.turn)
+
+
+def is_east_asian(letter: str) -> bool:
+    """Tell whether a letter is of a script that puts no space between words; Korean does."""
+    return letter >= "\u2e80" and any(low <= ord(letter) <= high for low, high in _EAST_ASIAN)
 
 
 def columns(boxes: Sequence[Rect], *, text: Sequence[bool] | None = None) -> list[list[int]]:
@@ -210,71 +207,3 @@ def _by_rows(boxes: Sequence[Rect], members: Sequence[int]) -> list[int]:
                 continue
         rows.append([i])
     return [i for row in rows for i in sorted(row, key=lambda i: boxes[i].left)]
-
-
-def leading_of(lines: Sequence[Line]) -> float:
-    """Return the usual distance from one line to the next, in points.
-
-    Args:
-        lines: of a page, in reading order; where it goes up to another column nothing is counted.
-    """
-    gaps = [
-        gap
-        for a, b in pairwise(lines)
-        if 0.7 * a.box.height < (gap := b.box.top - a.box.top) < _WIDEST_LEADING * a.size
-    ]
-    return median(gaps) if gaps else 1.2 * max((line.size for line in lines), default=10.0)
-
-
-def paragraphs(
-    lines: Sequence[Line], *, leading: float, breaks: frozenset[int] = frozenset()
-) -> list[Paragraph]:
-    """Join the lines of one column to paragraphs.
-
-    Args:
-        lines: in reading order.
-        leading: the usual distance of lines on the page, in points.
-        breaks: indices of lines that begin a paragraph in any case.
-    """
-    if not lines:
-        return []
-    column = union(line.box for line in lines)
-    groups: list[list[Line]] = [[lines[0]]]
-    for index, line in enumerate(lines[1:], start=1):
-        if index in breaks or _begins(groups[-1], line, column, leading):
-            groups.append([line])
-        else:
-            groups[-1].append(line)
-    return [_paragraph(group) for group in groups]
-
-
-def _begins(group: Sequence[Line], line: Line, column: Rect, leading: float) -> bool:
-    """Tell whether a line begins a paragraph after the lines before it."""
-    last = group[-1]
-    if overlap(last.box.top, last.box.bottom, line.box.top, line.box.bottom) > 0.5 * min(
-        last.box.height, line.box.height
-    ):
-        return False  # the same row: a table, or a formula with its number
-    if line.box.top - last.box.top > max(1.3 * leading, 1.35 * last.size) or line.box.top < last.box.top:
-        return True
-    if not 0.87 < line.size / (last.size or 1.0) < 1.15 or _BULLET.match(line.text):
-        return True
-    short = last.box.right < column.right - 0.25 * column.width
-    indented = line.box.left > min(part.box.left for part in group) + 0.9 * line.size
-    ended = last.text.endswith((".", ":", "!", "?", ".”", ".)"))
-    return (short and ended) or (indented and ended and len(group) > 1)
-
-
-def _paragraph(group: Sequence[Line]) -> Paragraph:
-    text = group[0].text
-    for before, line in pairwise(group):
-        text = _joined(text, line.text, same_row=line.box.top < before.box.bottom - 0.5 * before.box.height)
-    size = max(group, key=lambda line: len(line.text)).size
-    return Paragraph(" ".join(text.split()), union(line.box for line in group), size, len(group))
-
-
-def _joined(text: str, more: str, *, same_row: bool) -> str:
-    """Join two lines; a word that was hyphenated at the end of the line becomes whole."""
-    if not same_row and len(text) > 2 and text[-1] in "-\xad‐" and text[-2].isalpha() and more[:1].islower():
-        return text[:-1] + more
-    return f"{text} {more}"

@@ -6,27 +6,43 @@ A heading is a text segment whose text ends its own section path.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from selectolax.lexbor import LexborNode
 
-from plait.data.readers.chrome import SKIPPED_TAGS, Attributes, is_chrome, is_icon, names
-from plait.schema import Picture, Segment
+from plait.data.readers.captions import label_of
+from plait.data.readers.chrome import SKIPPED_TAGS, Attributes, is_chrome, is_drawing, is_icon, names
+from plait.data.readers.links import Links
+from plait.data.readers.picture_addresses import addresses_of
+from plait.data.readers.roles import is_back_link, role_of
+from plait.data.readers.table_markup import table_of, words_of
+from plait.schema import Link, Picture, Segment, TextRole
 
 _HEADINGS = {"h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
 _BLOCKS = names(
     "p div section article main nav aside header footer address blockquote ul ol li dl dt dd "
-    "table thead tbody tfoot tr caption figure figcaption pre form fieldset details summary center hr"
+    "table thead tbody tfoot tr caption figure figcaption pre form fieldset details summary center hr "
+    "h1 h2 h3 h4 h5 h6"
 )
+_COUNTED = frozenset({"tr", "table", "pre", "header"})
+_TEXT = 2  # LXB_TAG__TEXT
+_REPLACED = frozenset({"br", "img", "svg", "math"})
+_CHROME_TAGS = frozenset({"nav", "footer", "header"})
 # Inside a table row these only separate words: a cell of two paragraphs is still one row.
 _SOFT_IN_ROW = frozenset({"p", "div", "center", "section"})
 _INLINE = names("b i em strong code tt kbd samp var sub sup small big u font cite q abbr wbr")
 _CELLS = frozenset({"td", "th"})
 _LONG_ROW_CHARACTERS = 400  # a "row" this long is layout, not data: its paragraphs stay paragraphs
 _LONG_TERM_CHARACTERS = 100
-_FIGURE_CLASSES = names("figure image mediaobject informalfigure wp-caption thumb thumbinner")
-_CAPTION_CLASSES = names("caption caption-text wp-caption-text thumbcaption figure-title")
+# What in a listing is more than its words; without these they are taken at once.
+_IN_LISTINGS = "img, svg, table, button, math, [class*=lineno], [class*=copyb], script, style, div, h2, h3"
+_TEX = "annotation[encoding='application/x-tex']"
+# Each of these looks at all that is in it, so one inside another is not looked at again without end.
+_DEEPEST_TABLES = 3
+_DEEPEST_FIGURES = 20
+_MOST_DRAWINGS = 200
 _PILCROW = "¶"
 _CELL_END = "\x1f"  # the unit separator: in no text worth keeping
 
@@ -43,13 +59,12 @@ class Walked:
 
 @dataclass(slots=True)
 class _Element:
-    """One open element: what to do when it ends."""
+    """One open block: what to do when it ends."""
 
     tag: str
-    node: LexborNode
-    block: bool = False
     caption: bool = False
     figure: bool = False
+    footnote: bool = False
 
 
 @dataclass(slots=True)
@@ -58,6 +73,7 @@ class _Figure:
 
     first: int
     caption: list[str] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
 
 
 def walk(root: LexborNode, *, load: Loader, chrome: bool = False) -> Walked:
@@ -78,34 +94,43 @@ class _Walk:
         self._load = load
         self._chrome = chrome
         self._segments: list[Segment] = []
-        self._stack: list[_Element] = []
+        self._stack: list[tuple[LexborNode, _Element | None]] = []
         self._words: list[str] = []
         self._images: list[Segment] = []  # met inside a paragraph that has not ended
         self._headings: list[tuple[int, str]] = []
+        self._section: tuple[str, ...] = ()
         self._figures: list[_Figure] = []
+        self._links = Links()
         self._anchor = ""
         self._text_anchor = ""
         self._term = ""
         self._rows = 0
+        self._tables = 0
         self._captions = 0
+        self._notes = 0
         self._pre = 0
+        self._headers = 0
+        self._drawings = 0
         self._title = ""
 
     def run(self, root: LexborNode) -> Walked:
         node = root.child
+        words = self._words
         while node is not None:
-            child = self._enter(node)
-            if child is not None:
+            if node.tag_id == _TEXT:  # half of all nodes: not worth a call
+                text = node.text_content
+                if words:
+                    words.append(text)
+                elif text and not text.isspace():
+                    self._text_anchor = self._anchor
+                    words.append(text)
+            elif (child := self._enter(node)) is not None:
                 node = child
                 continue
-            while node is not None and node.next is None:
-                if not self._stack:
-                    node = None
-                    break
-                node = self._stack[-1].node
-                self._leave()
-            if node is not None:
-                node = node.next
+            following = node.next
+            while following is None and self._stack:
+                following = self._leave().next
+            node = following
         self._flush()
         self._flush_term()
         return Walked(self._segments, self._title)
@@ -113,70 +138,103 @@ class _Walk:
     def _enter(self, node: LexborNode) -> LexborNode | None:
         """Take in a node; return its first child if the walk shall go into it."""
         tag = node.tag
-        if tag == "-text":
-            self._say(node.text_content or "")
-            return None
         if tag is None or tag in SKIPPED_TAGS or tag[0] in "-!#":
             return None
         if tag in _INLINE:
-            return self._open(_Element(tag, node))
+            return self._open_inline(node)
         attributes = node.attributes
+        if tag in _REPLACED:
+            self._replace(tag, attributes, node)
+            return None
+        if attributes or tag in _CHROME_TAGS:
+            if not self._chrome and (self._is_menu(node) if tag == "header" else is_chrome(tag, attributes)):
+                return None
+            if "id" in attributes or "name" in attributes:
+                self._note_anchor(tag, attributes)
+        if tag == "span":
+            return self._open_inline(node)
+        if tag in _BLOCKS:
+            return self._open_block(tag, attributes, node)
+        return self._open_other(tag, attributes, node)
+
+    def _replace(self, tag: str, attributes: Attributes, node: LexborNode) -> None:
+        """Take in an element that stands for something else than the words in it."""
         if tag == "br":
             self._words.append("\n" if self._pre else " ")
-            return None
-        if tag == "img":
-            self._image(attributes)
-            return None
-        if not self._chrome and self._is_chrome(tag, attributes, node):
-            return None
-        self._note_anchor(tag, attributes)
-        if tag == "a" and "headerlink" in (attributes.get("class") or ""):
-            return None
+        elif tag == "img":
+            self._image(node, attributes)
+        elif tag == "svg":
+            self._drawing(node, attributes)
+        else:
+            self._formula(node, attributes)
+
+    def _open_other(self, tag: str, attributes: Attributes, node: LexborNode) -> LexborNode | None:
+        if tag == "a":
+            if is_back_link(attributes, node):
+                return None
+            self._links.note(node, attributes)
+            return self._open_inline(node)
         if tag in _CELLS and self._words:
             self._words.append(_CELL_END)
-            return self._open(_Element(tag, node))
-        return self._open_block(tag, attributes, node)
+        return self._open_inline(node)
 
-    def _is_chrome(self, tag: str, attributes: Attributes, node: LexborNode) -> bool:
-        if tag == "header":  # pandoc and HTML5 articles put the title there, sites their menus
-            return node.css_first("h1, h2") is None or node.css_first("nav, [role=navigation]") is not None
-        return is_chrome(tag, attributes)
+    def _is_menu(self, node: LexborNode) -> bool:
+        """Tell whether a <header> is navigation."""
+        if self._headers:
+            return False  # all that is in the outer one was looked at
+        # pandoc and HTML5 articles put the title there, sites their menus.
+        return node.css_first("h1, h2") is None or node.css_first("nav, [role=navigation]") is not None
+
+    def _open_inline(self, node: LexborNode) -> LexborNode | None:
+        """Go into an element whose end means nothing."""
+        child = node.child
+        if child is None:
+            return None
+        if child.tag_id == _TEXT and child.next is None:
+            self._say(child.text_content or "")
+            return None
+        self._stack.append((node, None))
+        return child
 
     def _open_block(self, tag: str, attributes: Attributes, node: LexborNode) -> LexborNode | None:
-        classes = (attributes.get("class") or "").split()
-        heading = tag in _HEADINGS
-        element = _Element(tag, node, block=heading or tag in _BLOCKS)
-        if element.block:
-            self._end_block(tag)
-        if tag == "figure" or (tag in ("div", "table") and not _FIGURE_CLASSES.isdisjoint(classes)):
+        role = role_of(tag, attributes)
+        if (tag == "pre" or role.listing) and self._listing(tag, node):
+            return None
+        if tag == "table" and not role.footnote and self._table(node):
+            return None
+        self._end_block(tag)
+        element = _Element(tag, footnote=role.footnote)
+        if role.figure and len(self._figures) < _DEEPEST_FIGURES:
             element.figure = True
             self._figures.append(_Figure(len(self._segments)))
-        elif self._figures and not heading:
-            element.caption = self._is_caption(tag, classes)
-        elif tag == "div" and classes == ["title"] and not self._title:
+        elif self._figures and role.caption and not self._captions and tag not in _HEADINGS:
+            element.caption = True  # of captions in captions the outer one takes it all
+            self._captions += 1
+        elif role.title and not self._title:
             element.tag = "title"
-        self._rows += tag == "tr"
-        self._pre += tag == "pre"
-        self._captions += element.caption
-        return self._open(element)
-
-    def _is_caption(self, tag: str, classes: list[str]) -> bool:
-        if self._captions:
-            return False  # the outer one takes it all
-        if tag == "figcaption" or not _CAPTION_CLASSES.isdisjoint(classes):
-            return True
-        # DocBook titles a figure with p.title; elsewhere "title" says nothing.
-        return tag in ("p", "div") and "title" in classes and not any(c.startswith("doc") for c in classes)
-
-    def _open(self, element: _Element) -> LexborNode | None:
-        child = element.node.child
-        self._stack.append(element)
+        self._count(element, 1)
+        self._stack.append((node, element))
+        child = node.child
         if child is None:
             self._leave()
         return child
 
-    def _leave(self) -> None:
-        element = self._stack.pop()
+    def _count(self, element: _Element, step: int) -> None:
+        """Count an element as open, or no longer so."""
+        tag = element.tag
+        if tag in _COUNTED:
+            self._rows += step * (tag == "tr")
+            self._tables += step * (tag == "table")
+            self._pre += step * (tag == "pre")
+            self._headers += step * (tag == "header")
+        if element.footnote:
+            self._notes += step
+
+    def _leave(self) -> LexborNode:
+        """End the innermost open element, and return its node."""
+        node, element = self._stack.pop()
+        if element is None:
+            return node
         tag = element.tag
         if element.caption:
             self._captions -= 1
@@ -187,16 +245,17 @@ class _Walk:
             self._take_title()
         elif tag == "dt":
             self._take_term()
-        elif element.block:
+        else:
             self._end_block(tag)
-        self._rows -= tag == "tr"
-        if tag == "pre":
-            self._pre -= 1
+        self._count(element, -1)
         if element.figure:
             self._end_figure(self._figures.pop())
+        return node
 
     def _end_block(self, tag: str) -> None:
         """End the paragraph under way, unless a caption or a table row goes on."""
+        if not self._words and not self._images:
+            return
         in_row = self._rows and tag in _SOFT_IN_ROW
         if self._captions or (in_row and sum(map(len, self._words)) < _LONG_ROW_CHARACTERS):
             self._words.append(" ")
@@ -205,7 +264,7 @@ class _Walk:
 
     def _say(self, text: str) -> None:
         if not self._words:
-            if not text.strip():
+            if not text or text.isspace():
                 return
             self._text_anchor = self._anchor
         self._words.append(text)
@@ -215,8 +274,9 @@ class _Walk:
         text = "".join(self._words)
         self._words.clear()
         if self._pre:
-            lines = [line.rstrip() for line in text.expandtabs(4).splitlines()]
-            return "\n".join(lines).strip("\n")
+            return _lines(text)
+        if _CELL_END not in text:
+            return " ".join(text.split())
         cells = (" ".join(cell.split()) for cell in text.split(_CELL_END))
         return " | ".join(cell for cell in cells if cell)
 
@@ -233,8 +293,17 @@ class _Walk:
             return
         if self._term:
             text, self._term = f"{self._term}: {text}", ""
-        section = tuple(heading for _, heading in self._headings)
-        self._segments.append(Segment("text", text=text, section=section, anchor=self._text_anchor))
+        role: TextRole = "footnote" if self._notes else "code" if self._pre else "body"
+        self._segments.append(
+            Segment(
+                "text",
+                text=text,
+                section=self._section,
+                anchor=self._text_anchor,
+                role=role,
+                links=self._links.take(),
+            )
+        )
 
     def _take_heading(self, level: int) -> None:
         text = self._taken().rstrip(_PILCROW).strip()
@@ -242,6 +311,7 @@ class _Walk:
         if text:
             self._title = self._title or text
             self._headings = [h for h in self._headings if h[0] < level] + [(level, text)]
+            self._section = tuple(heading for _, heading in self._headings)
             self._text_anchor = self._anchor
             self._add_text(text)
         self._flush()
@@ -269,43 +339,115 @@ class _Walk:
         text = self._taken().rstrip(_PILCROW).strip()
         if text:
             self._figures[-1].caption.append(text)
+            self._figures[-1].links += self._links.take()
         self._flush()
 
     def _end_figure(self, figure: _Figure) -> None:
-        """Give a figure's caption to its images; a figure without images leaves it as text."""
+        """Give a figure's caption to its pictures and tables; without any it stays as text."""
         self._flush()
         caption = " ".join(figure.caption)
         if not caption:
             return
-        images = [i for i in range(figure.first, len(self._segments)) if self._segments[i].kind == "image"]
-        for i in images:
-            self._segments[i] = _captioned(self._segments[i], caption)
-        if not images:
+        shown = [i for i in range(figure.first, len(self._segments)) if self._segments[i].kind != "text"]
+        for i in shown:
+            self._segments[i] = _captioned(self._segments[i], caption, figure.links)
+        if not shown:
             self._text_anchor = self._anchor
             self._add_text(caption)
 
-    def _image(self, attributes: Attributes) -> None:
-        address = attributes.get("src") or ""
-        if not address or (address.startswith("data:") and attributes.get("data-src")):
-            address = attributes.get("data-src") or ""
-        if not address or is_icon(attributes):
-            return
-        picture = self._load(address)
-        if picture is None:
-            return
+    def _listing(self, tag: str, node: LexborNode) -> bool:
+        """Take in a listing at once if there are but words in it; most of a manual's elements are there."""
+        if self._captions or self._pre:
+            return False
+        if tag == "pre":
+            if node.css_first(_IN_LISTINGS) is not None:
+                return False
+            text = node.text() or ""
+        else:
+            lines = node.css("div.line")
+            if not lines:
+                return False
+            text = "\n".join(_without_number(line) for line in lines)
+        self._flush()
+        self._flush_term()
+        self._say(text)
+        self._pre += 1
+        self._flush()
+        self._pre -= 1
+        return True
+
+    def _table(self, node: LexborNode) -> bool:
+        """Take in a table of data as one segment."""
+        if self._captions or self._rows or self._tables >= _DEEPEST_TABLES:
+            return False
+        self._flush()
+        self._flush_term()
+        table = table_of(node, self._links)
+        if table is None:
+            return False
+        self._segments.append(
+            Segment(
+                "table",
+                text=table.text,
+                caption=table.caption,
+                label=label_of(table.caption),
+                rows=table.rows,
+                header_rows=table.header_rows,
+                section=self._section,
+                anchor=self._anchor,
+                links=self._links.take(),
+            )
+        )
+        return True
+
+    def _image(self, node: LexborNode, attributes: Attributes) -> None:
         alternative = " ".join((attributes.get("alt") or "").split())
+        if _is_formula(attributes):
+            self._say(f" {alternative} ")
+            return
+        if is_icon(attributes):
+            return
+        for address in addresses_of(node, attributes):
+            picture = self._load(address)
+            if picture is not None:
+                text = "" if _is_file_name(alternative) else alternative
+                self._show(picture, text, " ".join((attributes.get("title") or "").split()))
+                return
+
+    def _drawing(self, node: LexborNode, attributes: Attributes) -> None:
+        """Take in a drawing that is written into the page, with the words in it."""
+        if self._drawings >= _MOST_DRAWINGS or not is_drawing(attributes):
+            return
+        self._drawings += 1
+        markup = (node.html or "").encode("utf-8", "replace")
+        picture = self._load("data:image/svg+xml;base64," + b64encode(markup).decode())
+        if picture is not None:
+            words = (words_of(part) for part in node.css("title, desc, text"))
+            self._show(picture, " ".join(dict.fromkeys(word for word in words if word)), "")
+
+    def _show(self, picture: Picture, text: str, caption: str) -> None:
+        label = label_of(caption) if caption else ""
         self._images.append(
             Segment(
                 "image",
-                text="" if _is_file_name(alternative) else alternative,
+                text=text,
                 picture=picture,
-                caption=" ".join((attributes.get("title") or "").split()),
-                section=tuple(heading for _, heading in self._headings),
+                caption=caption,
+                section=self._section,
                 anchor=self._anchor,
+                label=label,
             )
         )
         if not self._words:
             self._flush()
+
+    def _formula(self, node: LexborNode, attributes: Attributes) -> None:
+        """Say a formula as its author typed it, where the page tells."""
+        source = attributes.get("alttext")
+        if not source:
+            typed = node.css_first(_TEX)
+            source = (typed if typed is not None else node).text()
+        self._say(f" {source or ''} ")
 
     def _note_anchor(self, tag: str, attributes: Attributes) -> None:
         anchor = attributes.get("id") or (attributes.get("name") if tag == "a" else None)
@@ -313,17 +455,30 @@ class _Walk:
             self._anchor = anchor
 
 
-def _captioned(segment: Segment, caption: str) -> Segment:
-    """Return an image with a caption before the one it has."""
+def _lines(text: str) -> str:
+    """Return the lines of a listing, without the empty ones around it."""
+    lines = [line.rstrip() for line in text.expandtabs(4).splitlines()]
+    return "\n".join(lines).strip("\n")
+
+
+def _without_number(line: LexborNode) -> str:
+    """Return a line of a listing without the number that Doxygen sets before it."""
+    number = line.css_first("span.lineno")
+    text = line.text() or ""
+    return text[len(number.text() or "") :] if number is not None else text
+
+
+def _captioned(segment: Segment, caption: str, links: list[Link]) -> Segment:
+    """Return a picture or table with a caption before the one it has."""
     inner = "" if segment.caption in caption else segment.caption
-    return Segment(
-        "image",
-        text=segment.text,
-        picture=segment.picture,
-        caption=f"{caption} {inner}".strip(),
-        section=segment.section,
-        anchor=segment.anchor,
-    )
+    whole = f"{caption} {inner}".strip()
+    return replace(segment, caption=whole, label=label_of(whole), links=(*segment.links, *links))
+
+
+def _is_formula(attributes: Attributes) -> bool:
+    """Tell a formula that was drawn: its alternative text says what it is."""
+    classes = (attributes.get("class") or "")[:200].split()
+    return bool(attributes.get("alt")) and ("math" in classes or "tex" in classes)
 
 
 def _is_file_name(alternative: str) -> bool:

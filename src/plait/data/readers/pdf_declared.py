@@ -6,16 +6,20 @@ own count tells.
 
 from __future__ import annotations
 
+import mmap
 import re
 import zlib
+
+Bytes = bytes | mmap.mmap
 
 _ROOT = re.compile(rb"<<(?:(?!>>|<<)[\s\S]){0,20000}?/Type\s*/Pages\b(?:(?!>>|<<)[\s\S]){0,20000}?>>")
 _COUNT = re.compile(rb"/Count\s+(\d{1,7})\b")
 _PACKED = re.compile(rb"/Type\s*/ObjStm\b[\s\S]{0,300}?stream\r?\n")
+_LONGEST_PACKED_BYTES = 16 * 2**20
 _MOST_UNPACKED_BYTES = 64 * 2**20
 
 
-def declared_pages(data: bytes) -> int | None:
+def declared_pages(data: Bytes) -> int | None:
     """Return the page count of the last page tree in a file; None if none can be made out."""
     found = _last_count(data)
     if found is not None:
@@ -23,7 +27,8 @@ def declared_pages(data: bytes) -> int | None:
     left = _MOST_UNPACKED_BYTES
     for stream in _PACKED.finditer(data):
         try:
-            unpacked = zlib.decompressobj().decompress(data[stream.end() :], left)
+            packed = data[stream.end() : stream.end() + _LONGEST_PACKED_BYTES]
+            unpacked = zlib.decompressobj().decompress(packed, left)
         except zlib.error:
             continue
         left -= len(unpacked)
@@ -33,9 +38,9 @@ def declared_pages(data: bytes) -> int | None:
     return found
 
 
-def _last_count(data: bytes) -> int | None:
+def _last_count(data: Bytes) -> int | None:
     """Return the count of the last page tree root; inner nodes have a parent."""
-    if b"/Pages" not in data:
+    if data.find(b"/Pages") < 0:
         return None
     counts = [
         int(count[1])

@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import select
-import signal
-import subprocess
-import sys
-import threading
-import time
+import shutil
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
-from typing import Any, BinaryIO, Protocol, TypeVar, cast
+from typing import Generic, Protocol, TypeVar
 
-from plait.data.readers.base import ReadLimits, ReadTask, document_id
-from plait.data.readers.wire import LateError, WireError, receive, send
+from plait.data.readers.attachments import Allowance, members_of
+from plait.data.readers.base import ARCHIVE_SUFFIXES, MAIL_SUFFIXES, ReadLimits, ReadTask, document_id
+from plait.data.readers.child import Child
 from plait.errors import ReadError
 from plait.schema import Document
 
-# What a parser leaks goes with its process.
-_FILES_A_CHILD = 200
-_AHEAD = 4  # files read ahead of the caller, for each worker
-# A parser that runs out of address space usually aborts; this full, that is why it did.
-_FULL = 0.6
-_LOOK_MS = 20  # how often its memory is looked at
+# Read ahead of the caller, for each worker: so many files, of so many bytes together, and of what
+# unpacks to the disk one only.
+_AHEAD = 4
+_AHEAD_BYTES = 64 * 2**20
+_UNPACKED = ARCHIVE_SUFFIXES | MAIL_SUFFIXES
 
 
 class Readable(Protocol):
@@ -47,6 +41,27 @@ class Readable(Protocol):
 Item = TypeVar("Item", bound=Readable)
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[Item]):
+    """What became of one file: an item of the caller's, or an attachment of one.
+
+    Attributes:
+        item: the item, also for its attachments.
+        source: the file's name; of an attachment, "outer.zip!/name".
+        path: the file that was read; an attachment's is there until the next outcome is asked for.
+        spool: the folder of this document's pictures; the caller deletes it when it has stored them.
+        result: the document, or why there is none.
+        is_last: whether this is the item itself, which comes after all its attachments.
+    """
+
+    item: Item
+    source: str
+    path: Path
+    spool: Path
+    result: Document | ReadError
+    is_last: bool
+
+
 class ReaderPool:
     """Child processes that read files; use it as a context manager.
 
@@ -56,12 +71,14 @@ class ReaderPool:
     Args:
         workers: how many files are read at once.
         limits: what one file may cost.
+        roots: the folders and files that may be read; None means all that this process may read.
     """
 
-    def __init__(self, workers: int, limits: ReadLimits) -> None:
+    def __init__(self, workers: int, limits: ReadLimits, roots: Sequence[Path] | None = None) -> None:
         self._limits = limits
-        self._children = [_Child(limits) for _ in range(max(1, workers))]
-        self._idle: SimpleQueue[_Child] = SimpleQueue()
+        self._roots = None if roots is None else tuple(Path(os.path.realpath(root)) for root in roots)
+        self._children = [Child(limits, self._roots) for _ in range(max(1, workers))]
+        self._idle: SimpleQueue[Child] = SimpleQueue()
         for child in self._children:
             self._idle.put(child)
         self._threads = ThreadPoolExecutor(max_workers=max(1, workers), thread_name_prefix="plait-read")
@@ -69,7 +86,7 @@ class ReaderPool:
     def read(
         self, path: str | Path, *, source: str, spool: str | Path, root: str | Path | None = None
     ) -> Document:
-        """Return a file as a document, read by a child.
+        """Return a file as a document, read by a child; its attachments stay in the spool, unread.
 
         Args:
             path: the file.
@@ -80,41 +97,24 @@ class ReaderPool:
         Raises:
             ReadError: whatever went wrong, the death of the child included.
         """
-        task = ReadTask(
-            Path(path), source, Path(root) if root is not None else Path(path).parent, Path(spool)
-        )
+        task = _task(Path(path), source, Path(root) if root is not None else Path(path).parent, Path(spool))
         # Always by the pool's own threads: the kernel ends a child with the thread that started it.
-        return self._threads.submit(self._read, task).result()
+        return self._threads.submit(self._read, task, task.spool, self._limits).result()
 
-    def read_many(
-        self, items: Iterable[Item], *, spool: str | Path
-    ) -> Iterator[tuple[Item, Document | ReadError]]:
-        """Read files in order, some ahead of the caller; memory holds only those.
+    def read_many(self, items: Iterable[Item], *, spool: str | Path) -> Iterator[Outcome[Item]]:
+        """Read files in order, and what they hold; some are read ahead of the caller.
+
+        Memory holds only those, and the disk what a few of them unpack to: what was unpacked goes before
+        an item's own outcome is given, the pictures stay until the caller deletes `Outcome.spool`. What
+        is abandoned half-way leaves its folders in `spool`.
 
         Args:
-            items: files with `path`, `source` and `root`.
-            spool: an existing folder; each file's pictures go into a folder of its own in it, named
-                `document_id(source)`, so that the caller can delete one file's while others are read.
+            items: files with `path`, `source` and `root`, each source once.
+            spool: an existing folder, which is all that the children may write to; each document gets a
+                folder of its own in it, named `document_id(source)`.
         """
-        source = iter(items)
-        pending: deque[tuple[Item, Future[Document | ReadError]]] = deque()
-        try:
-            while True:
-                while len(pending) < _AHEAD * len(self._children):
-                    item = next(source, None)
-                    if item is None:
-                        break
-                    own = Path(spool) / document_id(item.source)
-                    own.mkdir(exist_ok=True)
-                    task = ReadTask(item.path, item.source, item.root, own)
-                    pending.append((item, self._threads.submit(self._outcome, task)))
-                if not pending:
-                    return
-                item, future = pending.popleft()
-                yield item, future.result()
-        finally:
-            for _, future in pending:
-                future.cancel()
+        folder = Path(os.path.abspath(spool))
+        yield from self._outcomes((self._job(item, folder) for item in items), folder)
 
     def close(self) -> None:
         """End the children, at once; a file being read is lost."""
@@ -131,188 +131,136 @@ class ReaderPool:
     ) -> None:
         self.close()
 
-    def _read(self, task: ReadTask) -> Document:
-        child = self._idle.get()
-        try:
-            return child.read(task)
-        finally:
-            self._idle.put(child)
+    def _job(self, item: Item, spool: Path) -> _Job[Item]:
+        task = _task(item.path, item.source, item.root, spool / document_id(item.source))
+        return _Job(item, task, Allowance.of(self._limits))
 
-    def _outcome(self, task: ReadTask) -> Document | ReadError:
+    def _outcomes(self, jobs: Iterator[_Job[Item]], spool: Path) -> Iterator[Outcome[Item]]:
+        """Give what became of files, each after what it holds."""
+        with contextlib.closing(self._in_order(jobs, spool)) as results:
+            for job, result in results:
+                if isinstance(result, Document) and result.attachments:
+                    held, warnings = self._held(job, result)
+                    yield from self._outcomes(iter(held), spool)
+                    result = replace(result, warnings=(*result.warnings, *warnings))
+                if isinstance(result, Document) and job.container:
+                    result = replace(result, metadata={**result.metadata, "container": job.container})
+                _clear(job.task.spool)
+                task = job.task
+                yield Outcome(job.item, task.source, task.path, task.spool, result, not job.container)
+
+    def _held(self, job: _Job[Item], document: Document) -> tuple[list[_Job[Item]], tuple[str, ...]]:
+        """Return what to read of the files that a document holds, and what to say of the others."""
+        task = job.task
+        members, warnings = members_of(
+            document.attachments,
+            container=task.source,
+            spool=task.spool,
+            depth=job.depth + 1,
+            allowance=job.allowance,
+        )
+        jobs = []
+        for member in members:
+            own = task.spool.parent / document_id(member.source)
+            inner = ReadTask(member.path, member.source, member.root, own)
+            jobs.append(_Job(job.item, inner, job.allowance, task.source, job.depth + 1))
+        return jobs, warnings
+
+    def _in_order(
+        self, jobs: Iterator[_Job[Item]], spool: Path
+    ) -> Generator[tuple[_Job[Item], Document | ReadError], None, None]:
+        """Read files, some at once and some ahead; give their results in their order."""
+        pending: deque[tuple[_Job[Item], Future[Document | ReadError], _Load]] = deque()
+        held = _Load()
+        job = next(jobs, None)
         try:
-            return self._read(task)
+            while job is not None or pending:
+                while job is not None and (not pending or self._has_room(len(pending), held + _load(job))):
+                    load = _load(job)
+                    job.task.spool.mkdir(exist_ok=True)
+                    pending.append((job, self._threads.submit(self._outcome, job, spool), load))
+                    held += load
+                    job = next(jobs, None)
+                done, future, load = pending.popleft()
+                yield done, future.result()
+                held -= load
+        finally:
+            for _, future, _ in pending:
+                future.cancel()
+
+    def _has_room(self, pending: int, held: _Load) -> bool:
+        workers = len(self._children)
+        return (
+            pending < _AHEAD * workers and held.bytes <= _AHEAD_BYTES * workers and held.unpacked <= workers
+        )
+
+    def _outcome(self, job: _Job[Item], spool: Path) -> Document | ReadError:
+        try:
+            return self._read(job.task, spool, job.allowance.narrowed(self._limits))
         except ReadError as error:
             return error
 
-
-class _Child:
-    """One reading process, started when first needed and again whenever it has ended."""
-
-    def __init__(self, limits: ReadLimits) -> None:
-        self._limits = limits
-        self._process: subprocess.Popen[bytes] | None = None
-        self._files = 0
-        self._peak_mb = 0.0
-        self._closed = False
-        self._lock = threading.Lock()
-
-    def read(self, task: ReadTask) -> Document:
-        """Return the file as a document.
-
-        Raises:
-            ReadError: whatever went wrong.
-        """
-        process = self._started(task.source)
+    def _read(self, task: ReadTask, spool: Path, limits: ReadLimits) -> Document:
+        self._check_inside(task, spool)
+        child = self._idle.get()
         try:
-            answer = self._ask(process, task)
-        except LateError:
-            self._renew()
-            reason = f"took longer than {self._limits.wall_seconds} s"
-            raise ReadError(task.source, reason, "split it, or raise read_wall_seconds") from None
-        except (WireError, OSError):
-            raise self._death(process, task.source) from None
-        self._files += 1
-        return self._document(answer, task.source, task.spool)
+            return child.read(task, spool=spool, limits=limits)
+        finally:
+            self._idle.put(child)
 
-    def close(self) -> None:
-        """End the process."""
-        with self._lock:
-            self._closed = True
-            process, self._process = self._process, None
-        if process is not None:
-            _kill(process)
-            _reap(process)
-
-    def _started(self, source: str) -> subprocess.Popen[bytes]:
-        """Return the running process, renewed when it is old."""
-        with self._lock:
-            if self._closed:
-                raise ReadError(source, "reading was stopped", "add it again")
-            if self._process is not None and self._files >= _FILES_A_CHILD:
-                _kill(self._process)
-                _reap(self._process)
-                self._process = None
-            if self._process is None:
-                self._process = _spawn(self._limits)
-                self._files = 0
-            return self._process
-
-    def _document(self, answer: dict[str, Any], source: str, spool: Path) -> Document:
-        """Turn a child's answer into a document, or raise why there is none."""
-        if "document" in answer:
-            try:
-                document = Document.from_dict(answer["document"])
-            except (KeyError, TypeError, ValueError, AttributeError):
-                raise ReadError(source, "its parser gave a malformed answer", _REPORT) from None
-            if _outside(document, spool):
-                raise ReadError(source, "its parser gave a picture outside the spool", _REPORT)
-            return document
-        if "failed" in answer:
-            raise ReadError(source, str(answer["failed"]["reason"]), str(answer["failed"]["remedy"]))
-        # The process has lived through it, but its memory may be in pieces.
-        self._renew()
-        if answer.get("out_of_memory"):
-            raise self._out_of_memory(source)
-        raise ReadError(source, f"its parser failed ({answer.get('crashed')})", _REPORT)
-
-    def _ask(self, process: subprocess.Popen[bytes], task: ReadTask) -> dict[str, Any]:
-        """Send a task and wait for its answer, looking at the process's memory meanwhile."""
-        deadline = time.monotonic() + self._limits.wall_seconds
-        stream = cast(BinaryIO, process.stdout)
-        send(
-            cast(BinaryIO, process.stdin),
-            {name: str(getattr(task, name)) for name in ("path", "source", "root", "spool")},
-        )
-        self._peak_mb = 0.0
-        poll = select.poll()
-        poll.register(stream, select.POLLIN)
-        while not poll.poll(_LOOK_MS) and time.monotonic() < deadline:
-            self._peak_mb = max(self._peak_mb, _peak_mb(process))
-        return receive(stream, timeout_seconds=max(0.0, deadline - time.monotonic()))
-
-    def _death(self, process: subprocess.Popen[bytes], source: str) -> ReadError:
-        """Return why a process ended while it read a file, and let the next file start a new one."""
-        with self._lock:
-            if self._process is process:
-                self._process = None
-        _kill(process)  # what sent a malformed message may still run
-        code = _reap(process)
-        if code == -signal.SIGXCPU:
-            reason = f"took longer than {self._limits.cpu_seconds} s of CPU"
-            return ReadError(source, reason, "split it, or raise read_cpu_seconds")
-        if code == -signal.SIGXFSZ:
-            return ReadError(source, "wanted to write a picture of over 256 MB", _REPAIR)
-        if code == -signal.SIGKILL:  # never by our own limits: those abort or raise
-            return ReadError(
-                source, "its reader was killed, perhaps for memory", "free memory, then add it again"
-            )
-        if code < 0 and self._peak_mb > _FULL * self._limits.memory_mb:
-            return self._out_of_memory(source)
-        if code < 0:
-            return ReadError(source, f"its parser crashed ({signal.Signals(-code).name})", _REPAIR)
-        return ReadError(source, f"its reader ended with status {code}", _REPORT)
-
-    def _out_of_memory(self, source: str) -> ReadError:
-        reason = f"needed more than {self._limits.memory_mb} MB"
-        return ReadError(source, reason, "split it, or raise read_memory_mb")
-
-    def _renew(self) -> None:
-        with self._lock:
-            process, self._process = self._process, None
-        if process is not None:
-            _kill(process)
-            _reap(process)
+    def _check_inside(self, task: ReadTask, spool: Path) -> None:
+        """Refuse a file that a link places outside the roots; the child's kernel would, with less to say."""
+        if self._roots is None:
+            return
+        real = Path(os.path.realpath(task.path))
+        if not any(real.is_relative_to(root) for root in (*self._roots, Path(os.path.realpath(spool)))):
+            reason = f"lies outside the folders that are read, at {real}"
+            raise ReadError(task.source, reason, "add the file itself, not a link to it")
 
 
-_REPAIR = "repair it (printing it to a new PDF often helps), or leave it out"
-_REPORT = "report it with the file, or leave it out"
+@dataclass(frozen=True, slots=True)
+class _Job(Generic[Item]):
+    """A file to read: an item, or what one holds."""
+
+    item: Item
+    task: ReadTask
+    allowance: Allowance
+    container: str = ""
+    depth: int = 0
 
 
-def _spawn(limits: ReadLimits) -> subprocess.Popen[bytes]:
-    # One thread in each library: the address space of idle ones would count against the limit.
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
-    # -P: modules are never imported from the folder the user happens to stand in.
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "plait.data.readers.worker", json.dumps(asdict(limits))],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        bufsize=0,
-        env=environment,
-        start_new_session=True,
-    )
+@dataclass(frozen=True, slots=True)
+class _Load:
+    """What files that are read ahead may weigh."""
+
+    bytes: int = 0
+    unpacked: int = 0
+
+    def __add__(self, other: _Load) -> _Load:
+        return _Load(self.bytes + other.bytes, self.unpacked + other.unpacked)
+
+    def __sub__(self, other: _Load) -> _Load:
+        return _Load(self.bytes - other.bytes, self.unpacked - other.unpacked)
 
 
-def _peak_mb(process: subprocess.Popen[bytes]) -> float:
-    """Return the most address space a running process has had, in MB; 0 where that cannot be seen.
-
-    Asked while it runs: what the kernel says at its end counts the parent's peak too.
-    """
+def _load(job: _Job[Item]) -> _Load:
     try:
-        status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return 0.0
-    peak = status.partition("VmPeak:")[2].split(maxsplit=1)
-    return int(peak[0]) / 1024 if peak else 0.0
+        size = job.task.path.lstat().st_size
+    except (OSError, ValueError):
+        size = 0
+    return _Load(size, int(job.task.path.suffix.lower() in _UNPACKED))
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill the process and whatever it started."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
+def _task(path: Path, source: str, root: Path, spool: Path) -> ReadTask:
+    """Return the task with absolute paths."""
+    path, root, spool = (Path(os.path.abspath(one)) for one in (path, root, spool))
+    return ReadTask(path, source, root, spool)
 
 
-def _reap(process: subprocess.Popen[bytes]) -> int:
-    """Wait for a process that has ended or was killed; return its exit code."""
-    code = process.wait()
-    for stream in (process.stdin, process.stdout):
-        if stream is not None:
-            with contextlib.suppress(OSError):  # unsent bytes to a dead process
-                stream.close()
-    return code
-
-
-def _outside(document: Document, spool: Path) -> bool:
-    """Tell whether a picture lies anywhere but in the spool; a hijacked child could name any file."""
-    pictures = [segment.picture for segment in document.segments] + [page.picture for page in document.pages]
-    return any(picture is not None and Path(picture.path).parent != spool for picture in pictures)
+def _clear(spool: Path) -> None:
+    """Delete what was unpacked: the folders below a document's spool."""
+    with os.scandir(spool) as entries:
+        folders = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+    for folder in folders:
+        with contextlib.suppress(RecursionError):  # the whole spool goes at the end
+            shutil.rmtree(folder, ignore_errors=True)

@@ -13,49 +13,84 @@ import os
 import resource
 import signal
 import sys
+import tempfile
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 from PIL import Image
 
 from plait.data.readers.base import ReadLimits
+from plait.data.readers.confinement import OCR_TICKS, TICKS, Confinement, has_more_memory, limit_resources
 from plait.data.readers.dispatch import read_in_process
-from plait.data.readers.wire import WireError, receive, send
+from plait.data.readers.wire import LARGEST_DOCUMENT_BYTES, WireError, document_messages, receive, send
 from plait.errors import ReadError
 
 _PR_SET_PDEATHSIG = 1
-_LARGEST_PICTURE_BYTES = 256 * 2**20
 
 
 def main() -> None:
     """Answer requests from standard input on standard output."""
     requests, answers = _private_streams()
-    _die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    limits = ReadLimits(**json.loads(sys.argv[1]))
-    _confine(limits)
+    orders = json.loads(sys.argv[1])
+    limits = ReadLimits(**orders["limits"])
+    limit_resources(limits)
+    Confinement.from_dict(orders).enter()
+    _die_with_parent()
+    Image.MAX_IMAGE_PIXELS = limits.max_pixels
     with contextlib.suppress(WireError, BrokenPipeError):
         while True:
-            send(answers, _answer(receive(requests), limits))
+            _answer(receive(requests), answers, limits)
 
 
-def _answer(request: dict[str, Any], limits: ReadLimits) -> dict[str, Any]:
-    """Return the document of a request, or why there is none."""
-    _grant_cpu(limits.cpu_seconds)
+def _answer(request: dict[str, Any], answers: BinaryIO, limits: ReadLimits) -> None:
+    """Read what is asked for, and send the document in parts, or why there is none."""
+    left = replace(limits, **{name: request[name] for name in ("max_attachments", "max_unpacked_mb")})
+    clock = _Clock(limits, answers)
+    tempfile.tempdir = request["spool"]
     try:
         document = read_in_process(
             request["path"],
             source=request["source"],
             spool=request["spool"],
-            limits=limits,
+            limits=left,
             root=request["root"],
+            tick=clock.tick,
         )
+        size = 0
+        for message in document_messages(document):
+            size += send(answers, message)
+            if size > LARGEST_DOCUMENT_BYTES:
+                reason = f"has more than {LARGEST_DOCUMENT_BYTES >> 20} MB of text"
+                raise ReadError(request["source"], reason, "split it")
     except ReadError as error:
-        return {"failed": {"reason": error.reason, "remedy": error.remedy}}
+        send(answers, {"failed": {"reason": error.reason, "remedy": error.remedy}})
     except MemoryError:
-        return {"out_of_memory": True}
+        send(answers, {"out_of_memory": True})
+    except BrokenPipeError:
+        raise
     except Exception as error:  # a parser's own bug must not end the run
-        return {"crashed": f"{type(error).__name__}: {error}"[:300]}
-    return {"document": document.to_dict()}
+        send(answers, {"crashed": f"{type(error).__name__}: {error}"[:300]})
+
+
+class _Clock:
+    """The time limits of one file, which begin again after each hundred pages."""
+
+    def __init__(self, limits: ReadLimits, answers: BinaryIO) -> None:
+        self._limits = limits
+        self._answers = answers
+        self._ticks = 0
+        self._grants = 1 + limits.max_pages // OCR_TICKS
+        _grant_cpu(limits.cpu_seconds)
+
+    def tick(self) -> None:
+        """Count a page; let the time begin again where enough were counted, up to `max_pages`."""
+        self._ticks += 1
+        if self._ticks >= (OCR_TICKS if has_more_memory(self._limits) else TICKS) and self._grants > 0:
+            self._ticks = 0
+            self._grants -= 1
+            _grant_cpu(self._limits.cpu_seconds)
+            send(self._answers, {"heartbeat": True})
 
 
 def _private_streams() -> tuple[BinaryIO, BinaryIO]:
@@ -75,28 +110,12 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _confine(limits: ReadLimits) -> None:
-    """Set the limits that hold for the whole process."""
-    memory = limits.memory_mb * 2**20
-    _lower(resource.RLIMIT_AS, memory)
-    _lower(resource.RLIMIT_CORE, 0)
-    _lower(resource.RLIMIT_FSIZE, _LARGEST_PICTURE_BYTES)
-    Image.MAX_IMAGE_PIXELS = limits.max_pixels
-
-
 def _grant_cpu(seconds: int) -> None:
     """Let this process use so much more CPU time than it has; beyond, the kernel ends it."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     soft = int(used.ru_utime + used.ru_stime) + 1 + seconds
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (soft if hard < 0 else min(soft, hard), hard))
-
-
-def _lower(what: int, value: int) -> None:
-    """Lower a limit for good; one that is lower already stays."""
-    _, hard = resource.getrlimit(what)
-    value = value if hard < 0 else min(value, hard)
-    resource.setrlimit(what, (value, value))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,202 @@
+"""Captions: which lines begin one, what they call their figure or table, and how far they go."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from plait.data.readers.geometry import Rect, overlap, union
+from plait.data.readers.layout import Line
+
+_FIGURES = (
+    r"Figures?|FIGURE|Figs?\.?|FIG\.?|Abbildung|Abb\.|Figura|FIGURA|Bild|Figur|Figuur|Kuva|Obrázek|Obr\.|"
+    r"Rysunek|Rys\.|Рисунок|Рис\.|Малюнок|Мал\.|Σχήμα|Εικόνα|Şekil|Hình|그림|图|圖|図|"
+    r"Schéma|Schema|Scheme|SCHEME|Plate|PLATE|Chart|Graph|Illustration|Photo|Map"
+)
+_TABLES = (
+    r"Tables?|TABLE|Tableau|TABLEAU|Tabelle|Tab\.|TAB\.|Tabla|TABLA|Tabella|TABELLA|Tabela|Tabell|Tabel|"
+    r"Taulukko|Tabulka|Táblázat|Таблица|Табл\.|Таблиця|Πίνακας|Tablo|Bảng|표|表"
+)
+_NUMBER = r"(?:[A-Z]{0,2}[.\-–]?\d{1,3}(?:[.\-–]\d{1,3})*(?:\.?[a-zA-Z])?|[IVXLC]+|[A-Z])(?!\w)"
+_CJK_NUMBER = r"[A-Z]?\d{1,3}(?:[.\-–]\d{1,3})*"
+_NUMBERED = re.compile(
+    rf"(?:(?P<table>{_TABLES})|(?:{_FIGURES}))(?P<space>\s*)(?:[nN][°ºo.]\s?)?"
+    rf"(?P<number>(?:(?<=[图圖図表])|(?<=[图圖図表]\s)){_CJK_NUMBER}|{_NUMBER})"
+)
+_BARE = re.compile(r"(?:Figure|FIGURE|Fig\.|(?P<table>Table|TABLE)|Abbildung|Abb\.|Figura)\s?:\s")
+_FIRST_LETTERS = frozenset(word[0] for word in f"{_FIGURES}|{_TABLES}".split("|"))
+_LEADERS = re.compile(r"(?:\s?[.·…]){4,}\s*[\divxlc]*$")  # of a list of figures
+_GOES_ON = re.compile(r"[.)]?\s*(?:[,;)\]]|(?:and|und|et|y|e|or|oder|ou)\b)|\([a-z]\)\s+[a-z]|[.]\s+[a-z]")
+_SENTENCE_END = (".", ":", "!", "?", "。", "；", "：")
+
+_WIDEST_STEP = 1.7  # of the type size, from one line of a caption to the next
+_UNEVEN = 1.25  # steps within one caption are alike
+_LABEL_GAP = 4.0  # of the type size, from a label that stands alone to the words beside it
+_MOST_ROWS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """A caption on a page.
+
+    Attributes:
+        lines: indices of its lines, in reading order; the first begins with its label.
+        box: around all of them.
+        label: what it calls its figure or table: "Figure 3"; "" if it has no number.
+        of_table: whether that is a table.
+    """
+
+    lines: tuple[int, ...]
+    box: Rect
+    label: str
+    of_table: bool
+
+    @property
+    def first(self) -> int:
+        """The index of the line it begins with."""
+        return self.lines[0]
+
+
+def is_caption(text: str) -> bool:
+    """Tell whether a line begins a caption: "Figure 3: ...", not "Figure 3 shows ..."."""
+    return _match(text) is not None
+
+
+def label_of(text: str) -> str:
+    """Return what a caption calls its figure or table: "Figure 3", "Abb. 4"; "" if nothing."""
+    match = _match(text)
+    return "" if match is None or match.re is _BARE else " ".join(match[0].split())
+
+
+def find_captions(lines: Sequence[Line]) -> list[Caption]:
+    """Return the captions among the lines of a page, each with all of its lines."""
+    begun = {i: match for i, line in enumerate(lines) if (match := _match(line.text)) is not None}
+    begun = {i: match for i, match in begun.items() if not _continues_a_sentence(i, lines)}
+    found = []
+    for i, match in begun.items():
+        members = _lines_of(i, lines, begun.keys(), label_alone=not lines[i].text[match.end() :].strip(" .:"))
+        box = union(lines[member].box for member in members)
+        found.append(Caption(members, box, label_of(lines[i].text), match["table"] is not None))
+    return found
+
+
+def _match(text: str) -> re.Match[str] | None:
+    """Match the label at the beginning of a caption."""
+    if text[:1] not in _FIRST_LETTERS:
+        return None
+    if (bare := _BARE.match(text)) is not None:
+        return bare
+    match = _NUMBERED.match(text)
+    if match is None or _LEADERS.search(text):
+        return None
+    rest = text[match.end() :]
+    return match if _ends_a_label(rest) and not _GOES_ON.match(rest) else None
+
+
+def _ends_a_label(rest: str) -> bool:
+    """Tell whether a caption's words may follow: after a sign, or capitalised."""
+    words = rest.lstrip()
+    if not words or words[0] in ":：.．|(（":
+        return True
+    if words[0] in "–—-":
+        return words[1:2].isspace()
+    first = words.lstrip("\"'“”„«‘([")[:1]
+    return rest[0].isspace() and first.isalpha() and not first.islower()
+
+
+def _continues_a_sentence(index: int, lines: Sequence[Line]) -> bool:
+    """Tell whether what looks like a caption goes on with a sentence of the line above it."""
+    line = lines[index]
+    return any(
+        0 < line.box.top - above.box.top < 1.6 * line.size
+        and _alike(above, line)
+        and abs(above.box.left - line.box.left) < 3 * line.size
+        and above.box.right > line.box.right - 1.5 * line.size
+        and len(above.text.split()) > 4
+        and not above.text.rstrip("”\"')»").endswith(_SENTENCE_END)
+        for above in lines
+    )
+
+
+def _alike(one: Line, other: Line) -> bool:
+    return 0.87 < one.size / (other.size or 1.0) < 1.15
+
+
+def _lines_of(
+    first: int, lines: Sequence[Line], begun: Collection[int], *, label_alone: bool
+) -> tuple[int, ...]:
+    """Add the lines that go on with a caption, until space, another size or another caption ends it."""
+    rows = [[first]]
+    free = [i for i in range(len(lines)) if i not in begun]
+    if label_alone:
+        rows[0] += _beside(first, lines, free)
+    steps: list[float] = []
+    while len(rows) < _MOST_ROWS:
+        block = union(lines[i].box for row in rows for i in row)
+        below = _row_below(rows[-1], block, lines, free)
+        if not below:
+            break
+        step = lines[below[0]].box.bottom - lines[rows[-1][0]].box.bottom
+        if steps and step > _UNEVEN * min(steps):
+            break
+        if not (label_alone and len(rows) == 1) and _ends(rows, below, lines):
+            break
+        steps.append(step)
+        rows.append(below)
+    return tuple(i for row in rows for i in row)
+
+
+def _beside(first: int, lines: Sequence[Line], free: Sequence[int]) -> list[int]:
+    """Return the line to the right of a label that stands alone."""
+    label = lines[first]
+    near = [
+        i
+        for i in free
+        if overlap(lines[i].box.top, lines[i].box.bottom, label.box.top, label.box.bottom)
+        > 0.5 * label.box.height
+        and 0 <= lines[i].box.left - label.box.right < _LABEL_GAP * label.size
+    ]
+    return sorted(near, key=lambda i: lines[i].box.left)[:1]
+
+
+def _row_below(row: Sequence[int], block: Rect, lines: Sequence[Line], free: Sequence[int]) -> list[int]:
+    """Return the lines of the next row under a caption, left to right; none if it is another text's."""
+    last = lines[row[0]]
+    size = max(lines[i].size for i in row)
+    under = [
+        i
+        for i in free
+        if 0.4 * last.box.height < lines[i].box.bottom - last.box.bottom < _WIDEST_STEP * size
+        and lines[i].box.top > last.box.top + 0.3 * last.box.height
+        and overlap(lines[i].box.left, lines[i].box.right, block.left, block.right) > 0
+    ]
+    if not under:
+        return []
+    main = max(under, key=lambda i: lines[i].box.width)
+    if not _alike(lines[main], last):
+        return []
+    same = [
+        i
+        for i in under
+        if overlap(lines[i].box.top, lines[i].box.bottom, lines[main].box.top, lines[main].box.bottom)
+        > 0.4 * min(lines[i].box.height, lines[main].box.height)
+    ]
+    return sorted(same, key=lambda i: lines[i].box.left)
+
+
+def _ends(rows: Sequence[Sequence[int]], below: Sequence[int], lines: Sequence[Line]) -> bool:
+    """Tell whether a caption ends before a row: its first word would have fitted on the row before."""
+    boxes = [union(lines[i].box for i in row) for row in (*rows, below)]
+    last, following = boxes[-2], boxes[-1]
+    text = lines[below[0]].text
+    size = lines[below[0]].size
+    word = (len(text.split(maxsplit=1)[0]) + 1) / (len(text) + 1) * lines[below[0]].box.width
+    widest = max(box.width for box in boxes)
+    right = max(box.right for box in boxes)
+    fits = last.width + word < 0.96 * widest and last.right + word < right - 0.5 * size
+    wider = len(rows) > 1 and (
+        following.left < min(box.left for box in boxes[:-1]) - 2 * size
+        or following.right > max(box.right for box in boxes[:-1]) + 2 * size
+    )
+    return wider or (fits and (len(rows) == 1 or lines[rows[-1][-1]].text.endswith(_SENTENCE_END)))

@@ -1,0 +1,368 @@
+"""The text layer of a PDF's page: its characters gathered to pieces of lines, with as few calls as can be.
+
+PDFium is asked for all characters at once, and for the places of the first and last of each word only;
+every call costs more than the rest of a word's work. A word whose ends do not fit together is looked at
+character by character.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pypdfium2
+import pypdfium2.raw as pdfium
+
+from plait.data.readers.geometry import Rect, overlap
+from plait.data.readers.layout import Line
+from plait.data.readers.pdf_frames import Frame, runs_from_right
+from plait.data.readers.pdf_matrix import Matrix, mapped
+
+_MOST_CHARACTERS = 200_000
+_LINE = re.compile(r"[^\r\n]+")
+_PLAIN_LINE = re.compile(r"[ \t!-_a-~\xa0‘’“”–—•]+")  # no accent, and nothing to be written otherwise
+_WORD = re.compile(r"[^\s\x00\x01\x03-\x1f\x7f]+")
+_LIGATURES = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
+# PDFium marks a hyphen at the end of a line by one of the first two.
+_PLAIN = str.maketrans({**dict.fromkeys("\x02\ufffe\xad\u2010", "-"), **_LIGATURES})
+# Old TeX fonts set an accent as a character of its own, above the letter.
+_ACCENTS = {
+    "´": "\u0301",
+    "`": "\u0300",
+    "¨": "\u0308",
+    "ˆ": "\u0302",
+    "˜": "\u0303",
+    "ˇ": "\u030c",
+    "˚": "\u030a",
+}
+_HAS_ACCENT = re.compile(f"[{''.join(_ACCENTS)}]")
+_BOLD_NAME = re.compile(r"bold|black|heavy|semib|demi|(?:^|[-+])(?:cmbx|sfbx|ecbx|ptmb|phvb)", re.I)
+_BOLD_WEIGHT = 600
+_WIDEST_LETTER = 1.6  # of the height of its line; what is wider holds a gap
+_EAST_ASIAN = "\u2e80"  # letters that may stand below each other begin here
+_HOLE = 1.2  # of the height: a gap that parts two pieces of one line from right to left
+
+
+@dataclass(slots=True)
+class _Piece:
+    """Some characters that follow each other on one line: a word, then all that follows it.
+
+    Attributes:
+        first, last: indices of characters.
+        left, top, right, bottom: in the frame of its turn, so that it runs from left to right.
+    """
+
+    text: str
+    first: int
+    last: int
+    turn: int
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+class TextLayer:
+    """The text of one page, open until `close`.
+
+    Args:
+        page: an open page.
+        box: the page as a reader sees it.
+        matrix: from the page's own coordinates to those.
+    """
+
+    def __init__(self, page: pypdfium2.PdfPage, box: Rect, matrix: Matrix) -> None:
+        self._layer = page.get_textpage()
+        self._handle = ctypes.cast(self._layer.raw, ctypes.c_void_p).value
+        self._matrix = matrix
+        self._frames = [Frame(box, turn) for turn in range(4)]
+        self._box = pdfium.FS_RECTF()
+        self._address = ctypes.addressof(self._box)
+        self._name = ctypes.create_string_buffer(128)
+        self._characters = ""
+
+    def close(self) -> None:
+        """Let PDFium forget it."""
+        self._layer.close()
+
+    def lines(self) -> list[Line]:
+        """Return pieces of lines in the order of the stream, in places as a reader sees them."""
+        self._characters = self._all_characters()
+        upright = self._matrix[1] == 0 == self._matrix[2] and self._matrix[0] > 0 > self._matrix[3]
+        pieces: list[_Piece] = []
+        for line in _LINE.finditer(self._characters):
+            plain = self._plain(*line.span()) if upright and _PLAIN_LINE.fullmatch(line[0]) else None
+            pieces += self._any(*line.span()) if plain is None else plain
+        return [line for piece in pieces if (line := self._line(piece)) is not None]
+
+    def within(self, left: float, bottom: float, right: float, top: float) -> str:
+        """Return the words in a rectangle of the page's own coordinates."""
+        text = self._layer.get_text_bounded(left=left, bottom=bottom, right=right, top=top)
+        return " ".join(text.translate(_PLAIN).split())
+
+    def _all_characters(self) -> str:
+        """Return the characters so that each is at its own index; one half of a surrogate pair is one."""
+        count = min(self._layer.count_chars(), _MOST_CHARACTERS)
+        if count <= 0:
+            return ""
+        units = (ctypes.c_ushort * (count + 1))()
+        if pdfium.FPDFText_GetText(self._layer, 0, count, units) == count + 1:
+            text = bytes(memoryview(units).cast("B")[: 2 * count]).decode("utf-16-le", "surrogatepass")
+            return text if len(text) == count else "".join(map(chr, units[:count]))
+        # It leaves out characters that it has no code for.
+        codes = (pdfium.FPDFText_GetUnicode(self._layer, index) for index in range(count))
+        return "".join(chr(min(code, 0x10FFFF)) for code in codes)
+
+    def _plain(self, start: int, end: int) -> list[_Piece] | None:
+        """Return the pieces of a line that PDFium made; None if its words are not plainly level.
+
+        What `_any` does, for the usual line: this is where the time of a page of text goes.
+        """
+        handle, address, box = self._handle, self._address, self._box
+        across, _, _, down, x, y = self._matrix
+        pieces: list[_Piece] = []
+        piece: _Piece | None = None
+        for word in _WORD.finditer(self._characters, start, end):
+            first, after = word.span()
+            if not _loose_box(handle, first, address):
+                return None
+            left, top = across * box.left + x, down * box.top + y
+            right, bottom = across * box.right + x, down * box.bottom + y
+            height = bottom - top
+            if after - first > 1:
+                if not _loose_box(handle, after - 1, address):
+                    return None
+                last_left, last_top = across * box.left + x, down * box.top + y
+                right, last_bottom = across * box.right + x, down * box.bottom + y
+                if last_top != top or last_bottom != bottom:
+                    low, high = max(top, last_top), min(bottom, last_bottom)
+                    if high - low <= 0.4 * min(height, last_bottom - last_top):
+                        return None
+                    top, bottom = min(top, last_top), max(bottom, last_bottom)
+                    height = bottom - top
+                if last_left < left or right - left >= _WIDEST_LETTER * (after - first) * height:
+                    return None
+            if piece is not None and _follows(piece, left, top, right, bottom, spaced=True):
+                piece.text += f" {word[0]}"
+                piece.last, piece.right = after - 1, max(piece.right, right)
+                piece.top, piece.bottom = min(piece.top, top), max(piece.bottom, bottom)
+                continue
+            turn = self._turn(first) if after - first == 1 or height <= 0 else 0
+            if turn:
+                return None
+            piece = _Piece(word[0], first, after - 1, 0, left, top, right, bottom)
+            pieces.append(piece)
+        return pieces
+
+    def _any(self, start: int, end: int) -> list[_Piece]:
+        """Return the pieces of a line that PDFium made, whatever it holds."""
+        words: list[_Piece] = []
+        for word in _WORD.finditer(self._characters, start, end):
+            words += self._words(*word.span(), words[-1] if words else None)
+        return list(_joined_words(words))
+
+    def _words(self, start: int, end: int, before: _Piece | None) -> list[_Piece]:
+        """Return one word, or the pieces that it falls into."""
+        text = self._characters[start:end]
+        if not text.isascii() and any(map(runs_from_right, text)):
+            return self._from_right(text, start)
+        first = self._place(start)
+        if first is None:
+            return self._by_character(start, end)
+        if end - start == 1:
+            turn = before.turn if before is not None else self._turn(start)
+            return [_Piece(_clean(text), start, start, turn, *self._frames[turn].into(first))]
+        last = self._place(end - 1)
+        if last is None or _HAS_ACCENT.search(text):
+            return self._by_character(start, end)
+        height = min(first.height, last.height)
+        if (
+            last.left >= first.left
+            and overlap(first.top, first.bottom, last.top, last.bottom) > 0.4 * height
+            and last.right - first.left < _WIDEST_LETTER * (end - start) * max(first.height, last.height)
+            and (before is None or before.turn == 0)
+        ):
+            top, bottom = min(first.top, last.top), max(first.bottom, last.bottom)
+            return [_Piece(_clean(text), start, end - 1, 0, first.left, top, last.right, bottom)]
+        return self._by_character(start, end)
+
+    def _from_right(self, text: str, start: int) -> list[_Piece]:
+        """Return a word of a script from right to left as one piece, in the order of reading."""
+        places = [place for i in range(len(text)) if (place := self._place(start + i)) is not None]
+        if not places:
+            return []
+        lefts, tops, rights, bottoms = zip(*places, strict=True)
+        # Presentation forms are shapes of letters; what is written is the letters.
+        word = unicodedata.normalize("NFKC", _clean(text))
+        return [
+            _Piece(word, start, start + len(text) - 1, 0, min(lefts), min(tops), max(rights), max(bottoms))
+        ]
+
+    def _by_character(self, start: int, end: int) -> list[_Piece]:
+        """Return the pieces that a word falls into: one ends where the next character stands elsewhere."""
+        pieces: list[_Piece] = []
+        turn: int | None = None
+        for index in range(start, end):
+            seen = self._place(index)
+            if seen is None:
+                continue
+            if turn is None:
+                turn = self._turn(index) or self._stacked(index, end)
+            place = self._frames[turn].into(seen)
+            character = self._characters[index]
+            if pieces and _follows(pieces[-1], *place, spaced=False):
+                _extend(pieces[-1], character, index, place)
+            elif pieces and "\udc00" <= character <= "\udfff":
+                pieces[-1].text += character  # the second half stands where the first does
+            else:
+                pieces.append(_Piece(character, index, index, turn, *place))
+        for piece in pieces:
+            piece.text = _clean(piece.text)
+        return pieces
+
+    def _stacked(self, index: int, end: int) -> int:
+        """Return 1 if upright characters stand below each other, as in Chinese and Japanese; else 0."""
+        here = self._place(index)
+        below = self._place(index + 1) if index + 1 < end else None
+        if here is None or below is None:
+            return 0
+        if min(self._characters[index], self._characters[index + 1]) < _EAST_ASIAN:
+            return 0
+        same_column = overlap(here.left, here.right, below.left, below.right) > 0.5 * here.width
+        return int(same_column and below.top > here.top + 0.5 * here.height)
+
+    def _place(self, index: int) -> Rect | None:
+        """Return where a character stands, as tall as its font, as a reader sees the page."""
+        if not _loose_box(self._handle, index, self._address):
+            return None
+        box = self._box
+        a, b, c, d, e, f = self._matrix
+        if b == 0 and c == 0 and a > 0 > d:
+            return Rect(a * box.left + e, d * box.top + f, a * box.right + e, d * box.bottom + f)
+        return mapped(self._matrix, box.left, box.bottom, box.right, box.top)
+
+    def _turn(self, index: int) -> int:
+        """Return the quarter turns clockwise from left to right to the way a character runs."""
+        angle = pdfium.FPDFText_GetCharAngle(self._layer, index)
+        a, b, c, d, _, _ = self._matrix
+        x, y = math.cos(angle), math.sin(angle)
+        return round(math.atan2(x * b + y * d, x * a + y * c) / (math.pi / 2)) % 4
+
+    def _line(self, piece: _Piece) -> Line | None:
+        text = piece.text.strip()
+        if not text or piece.right - piece.left <= 0 or piece.bottom - piece.top <= 0:
+            return None
+        size = pdfium.FPDFText_GetFontSize(self._layer, piece.first)
+        matrix = pdfium.FS_MATRIX()
+        if pdfium.FPDFText_GetMatrix(self._layer, piece.first, matrix):
+            size *= math.hypot(matrix.b, matrix.d)
+        if not (math.isfinite(size) and size > 0.5):
+            size = piece.bottom - piece.top
+        box = self._frames[piece.turn].back(Rect(piece.left, piece.top, piece.right, piece.bottom))
+        bold = self._is_bold(piece.first) and self._is_bold(piece.last)
+        return Line(text, box, size, bold, piece.turn)
+
+    def _is_bold(self, index: int) -> bool:
+        """Tell whether a character is set in a bold font, by the font's name or its weight."""
+        flags = ctypes.c_int()
+        length = pdfium.FPDFText_GetFontInfo(self._layer, index, self._name, 128, flags)
+        if 1 < length <= 128 and _BOLD_NAME.search(self._name.value.decode("latin-1")):
+            return True
+        return length <= 1 and int(pdfium.FPDFText_GetFontWeight(self._layer, index)) >= _BOLD_WEIGHT
+
+
+# The function of `pdfium`, without the conversions that cost more than what it does.
+_loose_box: Any = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)(
+    ctypes.cast(pdfium.FPDFText_GetLooseCharBox, ctypes.c_void_p).value or 0
+)
+
+
+def _clean(text: str) -> str:
+    """Return characters as they are written: whole hyphens, ligatures taken apart, pairs joined."""
+    if text.isascii() and "\x02" not in text:
+        return text
+    text = text.translate(_PLAIN)
+    if any("\ud800" <= c <= "\udfff" for c in text):
+        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
+def _joined_words(words: Sequence[_Piece]) -> Iterator[_Piece]:
+    """Join the words that PDFium puts on one line to pieces, parted where the next one stands elsewhere."""
+    if any(runs_from_right(c) for word in words if not word.text.isascii() for c in word.text):
+        yield from _joined_from_right(words)
+        return
+    piece: _Piece | None = None
+    for word in words:
+        if (
+            piece is not None
+            and piece.turn == word.turn
+            and _follows(piece, word.left, word.top, word.right, word.bottom, spaced=True)
+        ):
+            if not (piece.last + 1 == word.first and _touches(piece, word)):
+                piece.text += " "
+            _grow(piece, word)
+            continue
+        if piece is not None:
+            yield piece
+        piece = word
+    if piece is not None:
+        yield piece
+
+
+def _joined_from_right(words: Sequence[_Piece]) -> Iterator[_Piece]:
+    """Join words in the order of reading, which is not that of their places; a wide hole parts them."""
+    ends: list[list[_Piece]] = []
+    reach = -math.inf
+    for word in sorted(words, key=lambda word: word.left):
+        if not ends or word.left - reach > _HOLE * (word.bottom - word.top):
+            ends.append([])
+            reach = -math.inf
+        ends[-1].append(word)
+        reach = max(reach, word.right)
+    for members in sorted(ends, key=lambda members: min(word.first for word in members)):
+        first, *others = sorted(members, key=lambda word: word.first)
+        for word in others:
+            first.text += " "
+            _grow(first, word)
+        yield first
+
+
+def _follows(piece: _Piece, left: float, top: float, right: float, bottom: float, *, spaced: bool) -> bool:
+    """Tell whether what stands at a place goes on with a piece, after a space or without one."""
+    one, other = piece.bottom - piece.top, bottom - top
+    shorter, taller = (one, other) if one < other else (other, one)
+    if min(piece.bottom, bottom) - max(piece.top, top) < 0.4 * shorter:
+        return False
+    return -taller < left - piece.right < (0.8 if spaced else 0.5) * taller and right > piece.left
+
+
+def _touches(piece: _Piece, word: _Piece) -> bool:
+    return word.left - piece.right < 0.25 * (word.bottom - word.top)
+
+
+def _extend(piece: _Piece, character: str, index: int, place: Rect) -> None:
+    """Add a character to a piece; an accent before it goes onto it."""
+    gap = place.left - piece.right
+    accent = piece.text[-1]
+    if accent in _ACCENTS and gap < -0.2 * place.width and character.isalpha():
+        piece.text = piece.text[:-1] + unicodedata.normalize("NFC", character + _ACCENTS[accent])
+    elif gap > 0.25 * place.height:
+        piece.text += " " + character
+    else:
+        piece.text += character
+    piece.last = index
+    piece.left, piece.right = min(piece.left, place.left), max(piece.right, place.right)
+    piece.top, piece.bottom = min(piece.top, place.top), max(piece.bottom, place.bottom)
+
+
+def _grow(piece: _Piece, word: _Piece) -> None:
+    piece.text += word.text
+    piece.last = word.last
+    piece.left, piece.right = min(piece.left, word.left), max(piece.right, word.right)
+    piece.top, piece.bottom = min(piece.top, word.top), max(piece.bottom, word.bottom)

@@ -1,0 +1,54 @@
+"""What a PDF reader does not tell: that a file is cut short, repaired, or holds fewer pages than it says."""
+
+from __future__ import annotations
+
+import mmap
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from plait.data.readers.pdf_declared import Bytes, declared_pages
+
+_TAIL = 65_536  # bytes at the end, where the file says where its table of contents is
+_START = re.compile(rb"startxref\s+(\d{1,12})")
+_TABLE = re.compile(rb"\s*(?:xref\b|\d+\s+\d+\s+obj\b)")
+
+
+class Damage:
+    """What can be told of a file from its bytes, without its parser.
+
+    Args:
+        path: the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def warnings(self, *, found_pages: int, empty: Sequence[int]) -> list[str]:
+        """Return a sentence for each sign that part of the file was lost.
+
+        Args:
+            found_pages: how many its parser found.
+            empty: places of pages on which nothing is drawn, from 0.
+        """
+        with self._path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            return [*_cut_short(data), *_missing(declared_pages(data), found_pages)]
+
+
+def _cut_short(data: Bytes) -> list[str]:
+    """Tell of an end that is missing, and of a table of contents that is not where the file says."""
+    tail = data[max(0, len(data) - _TAIL) :]
+    starts = _START.findall(tail)
+    if b"%%EOF" not in tail or not starts:
+        return ["its end is missing: the file was cut short, and pages or pictures may be lost"]
+    header = max(0, data[:1024].find(b"%PDF-"))  # places are counted from there
+    start = int(starts[-1])
+    if start and not any(_TABLE.match(data[at : at + 40]) for at in {start, start + header}):
+        return ["its table of contents (xref) is damaged: what was found without it has been read"]
+    return []
+
+
+def _missing(declared: int | None, found: int) -> list[str]:
+    if declared is None or declared <= found:
+        return []
+    return [f"only {found} of its {declared} pages could be found: the file is damaged"]

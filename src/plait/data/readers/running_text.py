@@ -1,0 +1,138 @@
+"""Which lines of a page are running text or in its margins, and the columns that text is set in."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Collection, Sequence
+from itertools import islice
+
+from plait.data.readers.drawn import Region
+from plait.data.readers.geometry import Rect, overlap
+from plait.data.readers.layout import Line
+
+_FEWEST_WORDS = 5
+_ALIKE_EDGES = 3  # lines that end at one x are justified
+_MARGIN = (0.11, 0.93)  # of the page height: running heads are above, page numbers below
+_MOST_OF_PAGE = 0.6
+_NEIGHBOURS = 60  # lines looked at around one
+_STEP = 1.6  # of the type size, from one line of a paragraph to the next
+
+
+class Columns:
+    """The columns of running text, left to right.
+
+    Args:
+        running: boxes of lines of running text.
+    """
+
+    def __init__(self, running: Sequence[Rect]) -> None:
+        self._ranges: list[tuple[float, float]] = []
+        if len(running) < 6:
+            return
+        low, high = min(box.left for box in running), max(box.right for box in running)
+        widths = sorted(box.width for box in running)
+        usual = widths[int(0.8 * len(widths))]
+        if usual > 0.62 * (high - low):
+            usual = widths[len(widths) // 2]
+        if usual > 0.62 * (high - low):
+            return
+        for box in sorted(box for box in running if box.width < 1.1 * usual):
+            if self._ranges and box.left < self._ranges[-1][1] - 0.3 * usual:
+                left, right = self._ranges[-1]
+                self._ranges[-1] = (left, max(right, box.right))
+            else:
+                self._ranges.append((box.left, box.right))
+
+    def around(self, box: Rect, page: Rect) -> tuple[float, float]:
+        """Return the left and right of the column that holds a box; of the page if none does."""
+        if len(self._ranges) > 1:
+            for left, right in self._ranges:
+                if left - 6 <= box.left and box.right <= right + 6:
+                    return left - 6, right + 6
+        return page.left, page.right
+
+
+def running_text(
+    lines: Sequence[Line], page: Rect, regions: Sequence[Region], *, leave: Collection[int]
+) -> frozenset[int]:
+    """Return the indices of lines that are of paragraphs, or of the margins above and below them.
+
+    Args:
+        lines: of a page.
+        regions: what is drawn on it; text in a frame is not running.
+        leave: lines known to be something else.
+    """
+    solid = [region.box for region in regions if region.solid]
+    frames = [box for box in solid if box.height > 20 and box.area < _MOST_OF_PAGE * page.area]
+    open_ = [
+        i
+        for i, line in enumerate(lines)
+        if i not in leave and not any(frame.grown(2).holds_centre_of(line.box) for frame in frames)
+    ]
+    prose = _paragraphs(lines, open_)
+    margins = {
+        i
+        for i in open_
+        if (lines[i].box.bottom < _MARGIN[0] * page.height or lines[i].box.top > _MARGIN[1] * page.height)
+        and not any(box.grown(4).meets(lines[i].box) for box in solid)
+    }
+    return frozenset(prose | margins)
+
+
+def _paragraphs(lines: Sequence[Line], candidates: Sequence[int]) -> set[int]:
+    """Return the lines that end where others end, or stand in a block of long ones; and what is close."""
+    sizes: Counter[float] = Counter()
+    for i in candidates:
+        sizes[round(2 * lines[i].size)] += len(lines[i].text)
+    if not sizes:
+        return set()
+    usual = sizes.most_common(1)[0][0] / 2
+    long = [i for i in candidates if _is_prose(lines[i], usual)]
+    ends = Counter(round(lines[i].box.right / 2) for i in long)
+    justified = {
+        i
+        for i in long
+        if sum(ends[round(lines[i].box.right / 2) + d] for d in (-1, 0, 1)) >= _ALIKE_EDGES
+    }
+    order = sorted(candidates, key=lambda i: lines[i].box.top)
+    tops = [lines[i].box.top for i in order]
+    found = set(justified)
+    if len(justified) < 0.6 * len(long):
+        set_of_long = {i for i in long if len(lines[i].text.split()) > _FEWEST_WORDS + 2}
+        found |= {i for i in set_of_long if _close(i, lines, order, tops, set_of_long)}
+    for way in (order, order[::-1]):
+        for i in way:
+            if i not in found and _close(i, lines, order, tops, found):
+                found.add(i)
+    return found
+
+
+def _is_prose(line: Line, usual: float) -> bool:
+    words = line.text.split()
+    if len(words) < _FEWEST_WORDS or not 0.75 < line.size / (usual or 1.0) < 1.35:
+        return False
+    return sum(c.isalpha() or c == " " for c in line.text) > 0.7 * len(line.text)
+
+
+def _close(
+    i: int, lines: Sequence[Line], order: Sequence[int], tops: Sequence[float], others: Collection[int]
+) -> bool:
+    """Tell whether a line goes on with one of some others, just above or below it."""
+    line = lines[i]
+    reach = _STEP * line.size
+    first = bisect_left(tops, line.box.top - reach)
+    for j in islice(order, first, first + _NEIGHBOURS):
+        other = lines[j]
+        if other.box.top > line.box.top + reach:
+            return False
+        if (
+            j != i
+            and j in others
+            and 0.9 < other.size / line.size < 1.12
+            and abs(other.box.top - line.box.top) > 0.5 * line.size
+            and abs(other.box.left - line.box.left) < 3 * line.size
+            and overlap(other.box.left, other.box.right, line.box.left, line.box.right) > 0
+        ):
+            return True
+    return False

@@ -1,0 +1,190 @@
+"""Files to what is read of them: unchanged ones skipped, the others read by a pool, in their order."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from plait.data.readers.base import IMAGE_SUFFIXES, ReadLimits
+from plait.data.readers.sandbox import Outcome, ReaderPool
+from plait.data.segmenting import units as units_of
+from plait.errors import ReadError
+from plait.index.base import StoredDocument
+from plait.library.gather import Found, sha256_of
+from plait.library.reports import Progress, ProgressCallback
+from plait.library.tally import Tally
+from plait.schema import Document, Unit
+from plait.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One file read and cut into units, ready to encode.
+
+    Attributes:
+        spool: the folder of its pictures, deleted once it is stored; None when they are the caller's.
+        held: sources of all that an archive or message holds; None for what holds nothing.
+    """
+
+    document: Document
+    units: tuple[Unit, ...]
+    content_sha256: str
+    spool: Path | None = None
+    held: frozenset[str] | None = None
+
+
+class Reading:
+    """The files of one `add`.
+
+    Args:
+        stored: what the library holds, by source.
+        pictures: sha256 of every picture it shows; the caller may add to it meanwhile.
+        tally: counts what is skipped and what fails.
+        total, bytes_total: how many files there are in all, and their size, for progress.
+    """
+
+    def __init__(
+        self,
+        *,
+        stored: Mapping[str, StoredDocument],
+        pictures: set[str],
+        tally: Tally,
+        progress: ProgressCallback | None,
+        total: int,
+        bytes_total: int,
+    ) -> None:
+        self._stored = stored
+        self._pictures = pictures
+        self._tally = tally
+        self._tell = progress
+        self._at = Progress(0, total, "", 0, bytes_total, 0)
+
+    def read(
+        self, files: Sequence[Found], pool: ReaderPool, spool: Path, *, force: bool = False
+    ) -> Iterator[Read]:
+        """Give what is read of some files, what an archive holds before the archive itself.
+
+        A file that fails is tallied and left out. Unchanged files are skipped unless `force`.
+        """
+        digests: dict[str, str] = {}
+        held: set[str] = set()
+        for outcome in pool.read_many(self._wanted(files, digests, force), spool=spool):
+            if outcome.is_last:
+                read = self._file(outcome, digests.pop(outcome.source), held)
+                held = set()
+            else:
+                held.add(outcome.source)
+                read = self._held(outcome, force=force)
+            if read is None:
+                drop(outcome.spool)
+            else:
+                yield read
+            size = outcome.item.bytes if outcome.is_last else 0
+            self._advance(outcome.source, outcome.is_last, size, _pages(outcome))
+
+    def _wanted(self, files: Sequence[Found], digests: dict[str, str], force: bool) -> Iterator[Found]:
+        """Give the files to read, noting their digests; count the others."""
+        for file in files:
+            try:
+                digest = sha256_of(file.path)
+            except OSError as error:
+                reason = f"cannot be read ({error.strerror or error})"
+                self._tally.fail(ReadError(file.source, reason, "check its permissions, then add it again"))
+                self._pass(file)
+                continue
+            if self._is_unchanged(file.source, digest, force):
+                self._tally.unchanged += 1
+                self._pass(file)
+            elif file.is_picture and self._is_shown(file.source, digest):
+                self._tally.shown += 1
+                self._pass(file)
+            else:
+                digests[file.source] = digest
+                yield file
+
+    def _file(self, outcome: Outcome[Found], digest: str, held: set[str]) -> Read | None:
+        """Return a file that was read, empty ones reported."""
+        result = outcome.result
+        if isinstance(result, ReadError):
+            self._tally.fail(result)
+            return None
+        units = units_of(result)
+        if not units and not held:
+            self._tally.fail(_empty(outcome.source))
+            return None
+        kept = frozenset(held) if held or result.attachments else None
+        return Read(result, units, digest, outcome.spool, kept)
+
+    def _held(self, outcome: Outcome[Found], *, force: bool) -> Read | None:
+        """Return what was read of a file that another holds; None if that changes nothing."""
+        result = outcome.result
+        if isinstance(result, ReadError):
+            self._tally.fail(result)
+            return None
+        digest = sha256_of(outcome.path)
+        if self._is_unchanged(outcome.source, digest, force):
+            self._tally.unchanged += 1
+            return None
+        is_picture = Path(outcome.source).suffix.lower() in IMAGE_SUFFIXES
+        if is_picture and self._is_shown(outcome.source, digest):
+            self._tally.shown += 1
+            return None
+        units = units_of(result)
+        if not units and not result.attachments:
+            self._tally.fail(_empty(outcome.source))
+            return None
+        return Read(result, units, digest, outcome.spool)
+
+    def _is_unchanged(self, source: str, digest: str, force: bool) -> bool:
+        before = self._stored.get(source)
+        return before is not None and before.content_sha256 == digest and not force
+
+    def _is_shown(self, source: str, digest: str) -> bool:
+        """Tell whether a picture file is new, and a document of the library shows it."""
+        return source not in self._stored and digest in self._pictures
+
+    def _pass(self, file: Found) -> None:
+        """Count a file that is not read."""
+        self._advance(file.source, 1, file.bytes)
+
+    def _advance(self, source: str, files: int, size: int, pages: int = 0) -> None:
+        at = self._at
+        self._at = replace(
+            at, done=at.done + files, source=source, bytes_done=at.bytes_done + size, pages=at.pages + pages
+        )
+        if self._tell is not None:
+            self._tell(self._at)
+
+
+def limits_of(settings: Settings) -> ReadLimits:
+    """Return what one file may cost by the settings."""
+    return ReadLimits(
+        memory_mb=settings.read_memory_mb,
+        cpu_seconds=settings.read_cpu_seconds,
+        wall_seconds=settings.read_wall_seconds,
+        max_pixels=settings.max_pixels,
+        max_file_mb=settings.max_file_mb,
+        max_pages=settings.max_pages,
+        max_unpacked_mb=settings.max_unpacked_mb,
+        max_attachments=settings.max_attachments,
+        page_dpi=settings.page_dpi,
+        figure_dpi=settings.figure_dpi,
+        ocr=settings.ocr,
+        ocr_memory_mb=settings.ocr_memory_mb,
+    )
+
+
+def drop(spool: Path | None) -> None:
+    """Delete the folder of a document's pictures."""
+    if spool is not None:
+        shutil.rmtree(spool, ignore_errors=True)
+
+
+def _pages(outcome: Outcome[Found]) -> int:
+    return len(outcome.result.pages) if isinstance(outcome.result, Document) else 0
+
+
+def _empty(source: str) -> ReadError:
+    return ReadError(source, "holds no text and no pictures", "nothing to search in it; leave it out")

@@ -26,7 +26,8 @@ Kind = Literal["caption", "mention", "alternative"]
 KINDS: tuple[Kind, ...] = ("caption", "mention", "alternative")
 _FEWEST_WORDS = 4
 _NAME = re.compile(
-    r"\(?\b(?:fig(?:ure)?s?|abb(?:ildung)?|tab(?:le|elle)?|scheme|plate|chart)s?\.?[\s~]*[\dIVX][\w.()-]*\)?", re.I
+    r"\(?\b(?:fig(?:ure)?s?|abb(?:ildung)?|tab(?:le|elle)?|scheme|plate|chart)s?\.?[\s~]*[\dIVX][\w.()-]*\)?",
+    re.I,
 )
 Place = tuple[int, int]  # a unit, and a figure of it
 
@@ -96,7 +97,9 @@ def _naming(units: Sequence[Unit]) -> Iterator[tuple[Place, str]]:
         while last < len(units) and units[last].document_id == document:
             last += 1
         ids = {
-            f"{at} {number}": (at, number) for at in range(first, last) for number in range(len(units[at].figures))
+            f"{at} {number}": (at, number)
+            for at in range(first, last)
+            for number in range(len(units[at].figures))
         }
         named = Named((at, key, units[at].figures[number]) for key, (at, number) in ids.items())
         seen: set[Place] = set()
@@ -113,7 +116,7 @@ def _without(units: list[Unit], kind: Kind, place: Place, question: Question) ->
     """Return the units without the words; a figure keeps its label, so that what names it is still known."""
     at, number = place
     if kind == "mention":
-        for near in range(len(units)) if False else _document(units, at):
+        for near in _document(units, at):
             cut = (_cut(passage, question.said) for passage in units[near].passages)
             units[near] = replace(units[near], passages=tuple(p for p in cut if p.text))
         return units

@@ -190,8 +190,9 @@ class Writing:
         names = ", ".join(f"[*{quoted(cell)}*]" for cell in rows[0])
         rule = "table.hline(stroke: 0.7pt), " if booktabs else ""
         stroke = "none" if booktabs else "0.5pt"
+        inset = self.draw.choice((5, 6))
         return (
-            f"#table(columns: {len(rows[0])}, stroke: {stroke}, inset: 4pt, align: left, "
+            f"#table(columns: {len(rows[0])}, stroke: {stroke}, inset: {inset}pt, align: left, "
             f"{rule}table.header({names}), {rule}{cells}, {rule})"
         )
 

@@ -3,10 +3,10 @@
     OMP_NUM_THREADS=1 python -m benchmarks.reading.speed [--only NAME,NAME] [--rounds N] [--write NAME]
 
 The files are those of benchmarks.reading.speed_material: real manuals from the cache of
-benchmarks.real_input.fetch where they are there, and files made on the spot. PDFs are read twice, without page
-images and with them at 90 dpi; figures are cut out at 150 dpi in both. "in process" is read_in_process; "pool"
-is ReaderPool with one child, whose start and whose messages count. CPU time of both processes is compared; the
-median of some rounds is told.
+benchmarks.real_input.fetch where they are there, and files made on the spot. PDFs are read twice, without
+page images and with them at 90 dpi; figures are cut out at 150 dpi in both. "in process" is read_in_process;
+"pool" is ReaderPool with one child, whose start and whose messages count. CPU time of both processes is
+compared; the median of some rounds is told.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def read_pooled(items: Sequence[Item], limits: ReadLimits) -> Round:
 
     def run(spool: Path) -> list[Document | ReadError]:
         with ReaderPool(1, limits) as pool:
-            return [outcome for _, outcome in pool.read_many(items, spool=spool)]
+            return [one.result for one in pool.read_many(items, spool=spool) if one.is_last]
 
     return _timed(run)
 

@@ -140,7 +140,6 @@ _CHAPTER = """<html xmlns="http://www.w3.org/1999/xhtml"><head><title>{title}</t
 MATERIAL: dict[str, Callable[[Path], Material | None]] = {
     "latex": partial(_manual, "LaTeX PDFs (texlive-science-doc)", "texlive-science-doc", ".pdf", "pages", 30),
     "sample": _sample,
-    "erlang": partial(_manual, "FOP PDFs (erlang-doc)", "erlang-doc", ".pdf", "pages", 8),
     "python": partial(_manual, "HTML of Python", "python3.11-doc", ".html", "files", _FILES),
     "sphinx": partial(_manual, "HTML of Sphinx", "sphinx-doc", ".html", "files", _FILES),
     "postgresql": partial(_manual, "HTML of PostgreSQL", "postgresql-doc-15", ".html", "files", _FILES),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plait.encode.items import Item, heading_of, query_parts, shares, texts_of, unit_items
+from plait.encode.items import FigureContext, Item, heading_of, query_parts, shares, texts_of, unit_items
 from plait.encode.windows import TextLimit
 from plait.schema import Box, Passage, Picture, Query, Segment, Unit
 
@@ -114,16 +114,42 @@ def test_a_unit_that_says_and_shows_nothing_gives_nothing():
     assert unit_items(unit(title="Title", section=("a", "b", "c"), texts=[" \n"]), limit(8)) == []
 
 
+def test_the_sentences_that_name_a_figure_go_with_it_when_chosen():
+    passages = ["See Fig. 1a now. Other words.", "As Figures 1 and 2 show. Done.", "Table 1 differs."]
+    figures = [figure("a.png", caption="Figure 1: Caption"), figure("b.png", label="Figure 2")]
+    chosen = FigureContext(mentions=True, nearest=False)
+    assert unit_items(unit(texts=passages, figures=figures), limit(50), context=chosen) == [
+        Item("Figure 1: Caption\nSee Fig. 1a now.\nAs Figures 1 and 2 show.", "a.png"),
+        Item("As Figures 1 and 2 show.", "b.png"),
+        *(Item(passage, None) for passage in passages),
+    ]
+
+
+def test_what_is_not_chosen_is_read_without_the_figure():
+    given = unit(
+        title="Manual", texts=["words"], figures=[figure("a.png", caption="caption", text="alternative")]
+    )
+    nothing = FigureContext(section=False, caption=False, alternative=False, mentions=False, nearest=False)
+    assert unit_items(given, limit(50), context=nothing) == [
+        Item("", "a.png"),
+        Item("Manual\ncaption\nalternative", None),
+        Item("Manual\nwords", None),
+    ]
+    without_words = unit(title="Manual", figures=[figure("a.png")])
+    assert unit_items(without_words, limit(50), context=nothing) == [Item("", "a.png"), Item("Manual", None)]
+
+
 @given(
     st.lists(st.text("abcd \n", max_size=80), max_size=3),
     st.lists(st.text("abcd ", max_size=60), max_size=3),
     st.text("AB ", max_size=30),
     st.integers(3, 20),
+    st.builds(FigureContext, *[st.booleans()] * 5),
 )
-def test_every_word_of_a_unit_is_read_within_the_limit(texts, captions, title, max_tokens):
+def test_every_word_of_a_unit_is_read_within_the_limit(texts, captions, title, max_tokens, context):
     figures = [figure(f"{k}.png", caption=caption) for k, caption in enumerate(captions)]
     given, reads = unit(title=title, texts=texts, figures=figures), limit(max_tokens)
-    items = unit_items(given, reads)
+    items = unit_items(given, reads, context=context)
     assert [item.picture for item in items if item.picture] == [f"{k}.png" for k in range(len(figures))]
     assert all(reads.count(item.text) <= max_tokens for item in items)
     assert all(item.text.strip() or item.picture for item in items)

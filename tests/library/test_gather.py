@@ -186,7 +186,12 @@ def test_only_files_can_be_gone(tmp_path: Path) -> None:
         assert not is_gone(source, tmp_path), source
     for source in ("gone.md", "gone.zip!/a.md", "here.zip/x", str(tmp_path / "gone")):
         assert is_gone(source, tmp_path), source
-    assert is_below("a/b.md", "a")
-    assert is_below("a.md", ".")
-    assert not is_below("ab/c.md", "a")
-    assert not any(is_below(s, ".") for s in ("/x/y.md", "https://a.org/x", piped_source("x")))
+
+
+def test_what_lies_below_a_folder(tmp_path: Path) -> None:
+    assert is_below("a/b.md", tmp_path / "a", tmp_path)
+    assert is_below("a.zip!/b.md", tmp_path, tmp_path)
+    assert is_below("a.md", tmp_path.parent, tmp_path)
+    assert is_below("/x/y.md", Path("/"), tmp_path)
+    for source in ("ab/c.md", "/x/y.md", "https://a.org/x", piped_source("x")):
+        assert not is_below(source, tmp_path / "a", tmp_path)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from PIL import Image
 from tests.helpers.tiny_encoder import TinyEncoder
 
 from plait import Library
+from plait.errors import InputError
 from plait.schema import Document, Segment
 
 
@@ -55,3 +57,25 @@ def test_what_is_added_meanwhile_does_not_come(tmp_path: Path) -> None:
 def test_a_library_without_documents_has_none(tmp_path: Path) -> None:
     with Library(tmp_path, encoder=TinyEncoder()) as library:
         assert list(library.units()) == []
+
+
+def test_the_parts_of_a_stored_document_know_their_neighbours(tmp_path: Path) -> None:
+    Image.new("RGB", (60, 40), "red").save(tmp_path / "part.png")
+    (tmp_path / "page.md").write_text(
+        "# Part\n\nThe part is red.\n\n![the part](part.png)\n\n## Use\n\nTurn it.\n"
+    )
+    with Library(tmp_path, encoder=TinyEncoder()) as library:
+        library.add([tmp_path / "page.md"])
+        (stored,) = library.documents()
+        first, second = library.parts(stored.id).of_kind("section")
+        assert (first.title, second.title) == ("Part", "Use")
+        assert (first.next, second.previous, second.parent) == (second.id, first.id, first.id)
+        figure = library.part(f"{first.id}.f0")
+        assert figure is not None
+        assert figure.parent == first.id
+        assert figure.picture is not None
+        assert Path(figure.picture.path).is_file()
+        assert library.part("nothing:0.f0") is None
+        assert library.part(f"{first.id}.f7") is None
+        with pytest.raises(InputError, match="no document with id 'nothing'"):
+            library.parts("nothing")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,31 +20,45 @@ from plait.cli.console import (
 )
 
 if TYPE_CHECKING:
-    from plait.library import AddReport
+    from plait.library import AddReport, Library
 
 _SHOWN_WARNINGS = 5
 
 
 def add(
-    paths: Annotated[list[Path], typer.Argument(help="Files and folders to add.", show_default=False)],
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            help="Files, folders, patterns (quoted: 'docs/**/*.pdf'), addresses (with --allow-urls), "
+            "or - for standard input.",
+            show_default=False,
+        ),
+    ],
     library: LibraryOption = None,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option("--ignore", help="Leave out of folders what fits this pattern; as in .gitignore."),
+    ] = None,
+    hidden: Annotated[bool, typer.Option("--hidden", help="Take hidden files of folders too.")] = False,
+    name: Annotated[
+        str, typer.Option("--name", help="What standard input is called, as manual.pdf.", show_default=False)
+    ] = "",
+    allow_urls: Annotated[
+        bool, typer.Option("--allow-urls", help="Fetch addresses: one page and its pictures each.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Read unchanged files again too.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Add files and folders; changed files are updated, unchanged ones skipped.
 
-    Without --library, the nearest .plait here or above is used, and made here if there is none.
+    Without --library, the nearest .plait here or above is used, and made here if there is none. What
+    .gitignore and .plaitignore leave out is left out.
     """
-    from plait.errors import NoLibraryError
-    from plait.library import Library
-
-    try:
-        opened = Library.find() if library is None else Library(library)
-    except NoLibraryError:
-        opened = Library(".")
-    with opened, progress_bar("adding") as progress:
+    with _opened(library, allow_urls=allow_urls) as opened, progress_bar("adding") as progress:
         try:
-            report = opened.add(paths, force=force, progress=progress)
+            report = opened.add(
+                paths, force=force, ignore=ignore or (), hidden=hidden, name=name, progress=progress
+            )
         except KeyboardInterrupt:
             fail("interrupted; what was stored stays, and the same command goes on from there", 130)
     for failure in report.failed:
@@ -95,6 +110,23 @@ def remove(
         raise InputError(f"no document of the library matches {' '.join(targets or ['--missing'])}")
 
 
+def _opened(folder: Path | None, *, allow_urls: bool) -> Library:
+    """Return the library to add to, made here if there is none."""
+    from plait.errors import NoLibraryError
+    from plait.library import Library
+
+    def settled(found: Library) -> Library:
+        if not allow_urls:
+            return found
+        found.close()
+        return Library(found.folder, settings=replace(found.settings, urls=True))
+
+    try:
+        return settled(Library.find() if folder is None else Library(folder))
+    except NoLibraryError:
+        return settled(Library("."))
+
+
 def _print_report(report: AddReport) -> None:
     handled = report.added + report.updated
     rate = f", {handled / report.seconds:.1f} documents/s" if handled and report.seconds > 0.5 else ""
@@ -102,12 +134,14 @@ def _print_report(report: AddReport) -> None:
         f"{report.added:,} added",
         f"{report.updated:,} updated" if report.updated else "",
         f"{report.unchanged:,} unchanged" if report.unchanged else "",
+        f"{report.removed:,} no longer held" if report.removed else "",
         f"{report.shown:,} pictures already shown by a document" if report.shown else "",
         f"{len(report.failed):,} skipped" if report.failed else "",
     ]
     print(", ".join(part for part in parts if part))
     if handled:
-        print(f"{report.units:,} units, {report.figures:,} figures in {report.seconds:.1f} s{rate}")
+        tables = f", {report.tables:,} tables" if report.tables else ""
+        print(f"{report.units:,} units, {report.figures:,} figures{tables} in {report.seconds:.1f} s{rate}")
     if report.windows:
         print(f"{report.windows:,} windows made of passages longer than the model reads at once")
     if report.truncated:

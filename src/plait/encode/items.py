@@ -78,7 +78,7 @@ def unit_items(unit: Unit, limit: TextLimit, *, context: FigureContext | None = 
     alone: list[Item] = []
     taken: list[Passage | None] = []
     for figure, path in figures:
-        nearest = _nearest(figure, unit.passages) if context.nearest else None
+        nearest = nearest_passage(figure, unit.passages) if context.nearest else None
         own = _own_words(figure, unit, context)
         first, *others = _under(above, _lines(*own, nearest), limit) or [Item(above, None)]
         if nearest in taken:
@@ -90,10 +90,10 @@ def unit_items(unit: Unit, limit: TextLimit, *, context: FigureContext | None = 
     for passage in unit.passages:
         if passage not in taken:
             alone += _under(heading, passage.text, limit)
-    whole = heading_of(unit)
-    if (alone and heading != whole) or (with_figures and above != whole):
-        alone += _under("", whole, limit)
-    return with_figures + alone
+    found, whole = [*with_figures, *alone], heading_of(unit)
+    if found and not any(item.text.startswith(whole) for item in found):
+        found += _under("", whole, limit)
+    return found
 
 
 def query_parts(
@@ -137,6 +137,11 @@ def texts_of(unit: Unit) -> list[str]:
     return ["\n".join(dict.fromkeys(words for figure in unit.figures for words in _captions(figure)))]
 
 
+def nearest_passage(figure: Segment, passages: Sequence[Passage]) -> Passage | None:
+    """Return the passage that begins nearest to a figure: same page, same anchor, then height on the page."""
+    return min(passages, key=lambda passage: _distance(figure, passage), default=None)
+
+
 def _short_heading(unit: Unit, limit: TextLimit) -> str:
     """Return as many of the innermost headings as fit in their share of the limit; "" if none does."""
     headings = _headings(unit)
@@ -154,10 +159,6 @@ def _under(heading: str, text: str, limit: TextLimit) -> list[Item]:
     start = f"{heading}\n" if heading else ""
     windows = limit.windows(text, beside=start)
     return [Item(start + window, None, len(windows) > 1) for window in windows]
-
-
-def _nearest(figure: Segment, passages: Sequence[Passage]) -> Passage | None:
-    return min(passages, key=lambda passage: _distance(figure, passage), default=None)
 
 
 def _own_words(figure: Segment, unit: Unit, context: FigureContext) -> list[str]:

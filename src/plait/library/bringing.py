@@ -61,7 +61,8 @@ def brought(
     addresses = list(dict.fromkeys(path for path in written if is_address(path)))
     if addresses and not urls:
         raise InputError(
-            f"{addresses[0]}: addresses are fetched only if that is allowed: add  --allow-urls, or set PLAIT_URLS=1"
+            f"{addresses[0]}: addresses are fetched only where that is allowed: add  --allow-urls  to the "
+            "command, or set PLAIT_URLS=1"
         )
     if written.count(STANDARD_INPUT) > 1:
         raise InputError("- stands for standard input, which can be read once only: name it once")

@@ -16,8 +16,8 @@ _TAG = re.compile(rf"<img\b[^<>]{{0,{_LONGEST_TAG}}}+>", re.I)
 _BASE = re.compile(rf"<base\b[^<>]{{0,{_LONGEST_TAG}}}+>", re.I)
 # Begins where a name does, so that no long one is tried from each of its letters.
 _ATTRIBUTE = re.compile(r"(?<![\w-])([\w-]++)\s*+=\s*+(\"[^\"]*+\"|'[^']*+'|[^\s\"'>]++)")
-_ADDRESSES = ("src", "data-src", "data-original")
-_CANDIDATES = ("srcset", "data-srcset")
+_ADDRESSES = ("src", "data-image-src", "data-fallback-src", "data-lazy-src", "data-original", "data-src")
+_CANDIDATES = ("srcset", "data-srcset", "data-lazy-srcset")
 _SHOWN = frozenset({*_ADDRESSES, *_CANDIDATES})
 
 

@@ -52,19 +52,27 @@ class Files(Sequence[Found]):
         self._folder_of = array("L")
         self._bytes = array("Q")
         self._sources: dict[int, str] = {}  # of those not named by their path
+        self._targets: set[Path] = set()
 
     def put(self, found: Found) -> None:
         """Put a file at the end that is called otherwise than its path."""
         self._sources[len(self)] = found.source
         self.take(found.path.parent, found.root, found.path.name, found.bytes)
 
-    def take(self, folder: Path, root: Path, name: str, size: int) -> None:
-        """Put a file at the end."""
+    def take(self, folder: Path, root: Path, name: str, size: int, *, target: Path | None = None) -> None:
+        """Put a file at the end; `target` is what it is a link to, where that may lie outside the root."""
+        if target is not None:
+            self._targets.add(target)
         if not self._folders or self._folders[-1] != (folder, root):
             self._folders.append((folder, root))
         self._names.append(name)
         self._folder_of.append(len(self._folders) - 1)
         self._bytes.append(size)
+
+    @property
+    def roots(self) -> frozenset[Path]:
+        """The folders that reading these files may look into, and files elsewhere that named links mean."""
+        return frozenset({root for _, root in self._folders} | self._targets)
 
     def __len__(self) -> int:
         return len(self._names)
@@ -197,7 +205,7 @@ class _Gathering:
             self._skip(path, reason, "copy it into a file, or give it as standard input:  plait add -")
         elif str(path) not in self._files:
             self._files.add(str(path))
-            self._keep(Met(path.parent, (0, 0), path.name, status.st_size), root=path.parent, named=True)
+            self._keep(Met(path.parent, (0, 0), path.name, status.st_size), root=path.parent, named=path)
 
     def _take_glob(self, written: str | Path, glob: Glob) -> None:
         none_fits = True
@@ -228,11 +236,12 @@ class _Gathering:
             skip=self._skip,
         )
 
-    def _keep(self, met: Met, *, root: Path, named: bool = False) -> None:
+    def _keep(self, met: Met, *, root: Path, named: Path | None = None) -> None:
         if self._has_name_of_its_own(met):
-            is_picture = not named and os.path.splitext(met.name)[1].lower() in IMAGE_SUFFIXES
+            is_picture = named is None and os.path.splitext(met.name)[1].lower() in IMAGE_SUFFIXES
             kept = self.gathered.pictures if is_picture else self.gathered.documents
-            kept.take(met.folder, root, met.name, met.bytes)
+            target = named.resolve() if named is not None and named.is_symlink() else None
+            kept.take(met.folder, root, met.name, met.bytes, target=target)
 
     def _has_name_of_its_own(self, met: Met) -> bool:
         """Tell whether no other file has the same source; report it if one has."""

@@ -16,7 +16,7 @@ from plait.encode.base import Encoder
 from plait.errors import ReadError
 from plait.index.base import Entry, Index, StoredDocument
 from plait.library.folder import LibraryFolder
-from plait.library.gather import Found
+from plait.library.gather import Files, Found
 from plait.library.reading import Read, Reading, drop, limits_of
 from plait.library.reports import ProgressCallback
 from plait.library.sources import INSIDE
@@ -150,10 +150,7 @@ def _roots(*groups: Sequence[Found]) -> list[Path]:
     """Return what reading some files may open: the folders of their pictures, and what links lead to."""
     found: set[Path] = set()
     for group in groups:
-        for file in group:
-            found.add(file.root)
-            if file.path.is_symlink():
-                found.add(file.path.resolve())
+        found |= group.roots if isinstance(group, Files) else {file.root for file in group}
     return sorted(found) if len(found) <= _MOST_ROOTS else [Path(os.path.commonpath(found))]
 
 

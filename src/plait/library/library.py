@@ -18,8 +18,9 @@ from plait.index.backends.lancedb import LanceIndex
 from plait.index.base import StoredDocument
 from plait.index.languages import language_named
 from plait.library import seals
+from plait.library.bringing import brought
 from plait.library.folder import LibraryFolder
-from plait.library.gather import Gathered, gather
+from plait.library.gather import Gathered
 from plait.library.ingest import Ingest
 from plait.library.manifest import FORMAT, Manifest
 from plait.library.reading import Read
@@ -32,6 +33,7 @@ from plait.search.searcher import Searcher
 from plait.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from plait.data.parts import Part, Parts
     from plait.library.compaction import CompactionReport
     from plait.library.diagnosis import Diagnosis, RepairReport
     from plait.library.export import ExportReport
@@ -98,6 +100,11 @@ class Library:
         """The `.plait` folder."""
         return self._folder.path
 
+    @property
+    def settings(self) -> Settings:
+        """What it goes by: as given, or of its settings.toml and the environment."""
+        return self._settings
+
     def add(
         self,
         paths: Sequence[str | Path],
@@ -105,9 +112,10 @@ class Library:
         force: bool = False,
         ignore: Sequence[str] = (),
         hidden: bool = False,
+        name: str = "",
         progress: ProgressCallback | None = None,
     ) -> AddReport:
-        """Read files, folders and patterns ("docs/**/*.pdf"), and make them searchable.
+        """Read files, folders, patterns ("docs/**/*.pdf") and addresses, and make them searchable.
 
         A changed file replaces what it was, an unchanged one is skipped (unless `force`). A file that
         cannot be read is reported and skipped. What an archive or a message holds is added as documents
@@ -117,13 +125,24 @@ class Library:
         Args:
             ignore: patterns of files to leave out of folders, as `.gitignore` has them.
             hidden: take hidden files of folders too.
+            name: of what comes through standard input, where a path is "-": "manual.pdf".
 
         Raises:
             MissingPathError: a path does not exist; nothing is done then.
+            InputError: an address, while `Settings.urls` is off; or "-" without anything to read.
             LibraryLockedError: another process is writing.
         """
-        found = gather(paths, library_root=self._folder.root, ignore=ignore, hidden=hidden)
-        return self.add_found(found, force=force, progress=progress)
+        bringing = brought(
+            paths,
+            library_root=self._folder.root,
+            ignore=ignore,
+            hidden=hidden,
+            urls=self._settings.urls,
+            max_file_mb=self._settings.max_file_mb,
+            name=name,
+        )
+        with bringing as found:
+            return self.add_found(found, force=force, progress=progress)
 
     def add_found(
         self, found: Gathered, *, force: bool = False, progress: ProgressCallback | None = None
@@ -132,6 +151,7 @@ class Library:
         with self._folder.writing():
             ingest = self._ingest(progress)
             ingest.tally.failed += found.skipped
+            ingest.tally.warnings += found.warnings
             try:
                 ingest.files(found.documents, found.pictures, bytes_total=found.bytes, force=force)
             finally:
@@ -219,14 +239,31 @@ class Library:
 
     def unit(self, unit_id: str) -> Unit | None:
         """Return one stored unit, with absolute picture paths; None if there is none of that id."""
-        if self._manifest is None:
-            return None
-        snapshot = self._open_index().snapshot()
         document, _, ordinal = unit_id.rpartition(":")
-        for unit, _ in snapshot.units(snapshot.documents_of().get(document, ())):
-            if str(unit.ordinal) == ordinal:
-                return self._absolute_unit(unit)
-        return None
+        found = (unit for unit in self._units_of(document) if str(unit.ordinal) == ordinal)
+        return next(map(self._absolute_unit, found), None)
+
+    def parts(self, document_id: str) -> Parts:
+        """Return a document's parts: itself, its sections, pages, passages, figures and tables.
+
+        Each knows its neighbours of its kind, what holds it and what it holds; figures and tables know the
+        passages that name them. Pictures have absolute paths.
+
+        Raises:
+            InputError: no document of that id with anything to find in it.
+        """
+        from plait.data.parts import parts
+
+        units = sorted(self._units_of(document_id), key=lambda unit: unit.ordinal)
+        if not units:
+            raise InputError(f"no document with id {document_id!r} has parts; Library.documents() lists ids")
+        return parts([self._absolute_unit(unit) for unit in units])
+
+    def part(self, part_id: str) -> Part | None:
+        """Return one part of a document ("D", "D:4", "D:4.p2", "D:4.f0"); None if there is none."""
+        document_id = part_id.partition(":")[0]
+        has_any = next(iter(self._units_of(document_id)), None) is not None
+        return self.parts(document_id).get(part_id) if has_any else None
 
     def units(self) -> Iterator[Unit]:
         """Yield every stored unit, with absolute picture paths, by source and place in the document.
@@ -488,6 +525,13 @@ class Library:
 
     def _is_there(self, document: StoredDocument) -> bool:
         return not is_gone(document.source, self._folder.root)
+
+    def _units_of(self, document_id: str) -> Iterator[Unit]:
+        if self._manifest is None:
+            return
+        snapshot = self._open_index().snapshot()
+        for unit, _ in snapshot.units(snapshot.documents_of().get(document_id, ())):
+            yield unit
 
     def _absolute(self, hit: Hit) -> Hit:
         return replace(

@@ -42,11 +42,11 @@ def is_gone(source: str, library_root: Path) -> bool:
     )
 
 
-def is_below(source: str, folder: str) -> bool:
-    """Tell whether a source is a file in a folder, named as `source_of` names it, or in one below it."""
+def is_below(source: str, folder: Path, library_root: Path) -> bool:
+    """Tell whether a source is a file in a folder, given by its absolute path, or in one below it."""
     if is_address(source) or source.startswith(_PIPED):
         return False
-    return not source.startswith("/") if folder == "." else source.startswith(folder.rstrip("/") + "/")
+    return str(library_root / source).startswith(f"{str(folder).rstrip('/')}/")
 
 
 def _is_missing(path: Path) -> bool:

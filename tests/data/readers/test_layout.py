@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from plait.data.readers.figures import is_caption
 from plait.data.readers.geometry import Rect
 from plait.data.readers.layout import Line, columns, join_runs
+from plait.data.readers.pdf_hyphens import Hyphens
 from plait.data.readers.pdf_paragraphs import leading_of, paragraphs
 
 
@@ -64,7 +65,8 @@ def test_indents_sizes_gaps_and_bullets_begin_paragraphs():
 
 def test_only_a_lower_case_word_is_joined_over_a_hyphen():
     lines = [line("Jean-", 10, 0), line("Paul saw the well-", 10, 12), line("known saw", 10, 24)]
-    assert paragraphs(lines, leading=12)[0].text == "Jean- Paul saw the wellknown saw"
+    text = paragraphs(lines, leading=12)[0].text
+    assert Hyphens([text]).settled(text) == "Jean-Paul saw the wellknown saw"
 
 
 def test_captions_are_told_from_sentences():

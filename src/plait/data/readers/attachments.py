@@ -14,6 +14,7 @@ from plait.schema import Attachment
 
 DEEPEST = 3  # a file in an archive in an archive in an archive is read, no deeper one
 _LONGEST_NAME = 300
+_OVER = "more than its limits on number and size allow"
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 
@@ -63,9 +64,7 @@ def members_of(
         allowance: what may still be read; it shrinks.
     """
     if depth > DEEPEST:
-        return [], (
-            f"{len(attachments)} files in it lie more than {DEEPEST} archives deep and were left out",
-        )
+        return [], _left_out(len(attachments), f"more than {DEEPEST} archives deep")
     members: dict[str, Member] = {}
     strange = over = 0
     real_spool = Path(os.path.realpath(spool))
@@ -81,12 +80,8 @@ def members_of(
             allowance.unpacked_bytes -= size
             source = _unique(f"{container}!/{clean_name(attachment.name)}", members)
             members[source] = Member(source, path, spool / path.relative_to(spool).parts[0])
-    warnings = []
-    if strange:
-        warnings.append(f"{strange} files in it were not unpacked as plain files and were left out")
-    if over:
-        warnings.append(f"{over} files in it were left out: more than its limits on number and size allow")
-    return list(members.values()), tuple(warnings)
+    warnings = _left_out(strange, "not unpacked as plain files")
+    return list(members.values()), (*warnings, *_left_out(over, _OVER))
 
 
 def clean_name(name: str) -> str:
@@ -95,6 +90,15 @@ def clean_name(name: str) -> str:
     plain = "/".join(part for part in parts if part not in ("", ".", ".."))
     plain = plain.encode("utf-8", "replace").decode("utf-8")
     return plain[-_LONGEST_NAME:].lstrip("/") or "unnamed"
+
+
+def _left_out(count: int, reason: str) -> tuple[str, ...]:
+    """Return what to say of so many files; nothing of none."""
+    if not count:
+        return ()
+    return (
+        f"{count} file{'s' if count > 1 else ''} in it {'were' if count > 1 else 'was'} left out: {reason}",
+    )
 
 
 def _plain_size(path: Path, spool: Path, real_spool: Path) -> int | None:

@@ -31,6 +31,7 @@ _GOES_ON = re.compile(r"[.)]?\s*(?:[,;)\]]|(?:and|und|et|y|e|or|oder|ou)\b)|\([a
 _SENTENCE_END = (".", ":", "!", "?", "。", "；", "：")
 
 _WIDEST_STEP = 1.7  # of the type size, from one line of a caption to the next
+_LABEL_STEP = 2.8  # the same, below a label that stands alone
 _UNEVEN = 1.25  # steps within one caption are alike
 _LABEL_GAP = 4.0  # of the type size, from a label that stands alone to the words beside it
 _MOST_ROWS = 40
@@ -78,6 +79,26 @@ def find_captions(lines: Sequence[Line]) -> list[Caption]:
         members = _lines_of(i, lines, begun.keys(), label_alone=not lines[i].text[match.end() :].strip(" .:"))
         box = union(lines[member].box for member in members)
         found.append(Caption(members, box, label_of(lines[i].text), match["table"] is not None))
+    return _in_one_language(sorted(found, key=lambda caption: caption.box.top))
+
+
+def _in_one_language(captions: Sequence[Caption]) -> list[Caption]:
+    """Join a caption with its translation: right under it, of the same number."""
+    found: list[Caption] = []
+    for caption in captions:
+        for place, other in enumerate(found):
+            if (
+                other.of_table == caption.of_table
+                and -2 < caption.box.top - other.box.bottom < 20
+                and overlap(caption.box.left, caption.box.right, other.box.left, other.box.right) > 0
+                and other.label.split()[-1:] == caption.label.split()[-1:]
+                and other.label != caption.label
+            ):
+                box = union((other.box, caption.box))
+                found[place] = Caption(other.lines + caption.lines, box, other.label, other.of_table)
+                break
+        else:
+            found.append(caption)
     return found
 
 
@@ -113,7 +134,7 @@ def _continues_a_sentence(index: int, lines: Sequence[Line]) -> bool:
         and _alike(above, line)
         and abs(above.box.left - line.box.left) < 3 * line.size
         and above.box.right > line.box.right - 1.5 * line.size
-        and len(above.text.split()) > 4
+        and sum(word.isalpha() for word in above.text.split()) > 3
         and not above.text.rstrip("”\"')»").endswith(_SENTENCE_END)
         for above in lines
     )
@@ -134,15 +155,17 @@ def _lines_of(
     steps: list[float] = []
     while len(rows) < _MOST_ROWS:
         block = union(lines[i].box for row in rows for i in row)
-        below = _row_below(rows[-1], block, lines, free)
+        alone = label_alone and rows == [[first]]
+        below = _row_below(rows[-1], block, lines, free, step=_LABEL_STEP if alone else _WIDEST_STEP)
         if not below:
             break
         step = lines[below[0]].box.bottom - lines[rows[-1][0]].box.bottom
         if steps and step > _UNEVEN * min(steps):
             break
-        if not (label_alone and len(rows) == 1) and _ends(rows, below, lines):
+        if not alone and _ends(rows, below, lines):
             break
-        steps.append(step)
+        if not alone:
+            steps.append(step)
         rows.append(below)
     return tuple(i for row in rows for i in row)
 
@@ -160,14 +183,16 @@ def _beside(first: int, lines: Sequence[Line], free: Sequence[int]) -> list[int]
     return sorted(near, key=lambda i: lines[i].box.left)[:1]
 
 
-def _row_below(row: Sequence[int], block: Rect, lines: Sequence[Line], free: Sequence[int]) -> list[int]:
+def _row_below(
+    row: Sequence[int], block: Rect, lines: Sequence[Line], free: Sequence[int], *, step: float
+) -> list[int]:
     """Return the lines of the next row under a caption, left to right; none if it is another text's."""
     last = lines[row[0]]
     size = max(lines[i].size for i in row)
     under = [
         i
         for i in free
-        if 0.4 * last.box.height < lines[i].box.bottom - last.box.bottom < _WIDEST_STEP * size
+        if 0.4 * last.box.height < lines[i].box.bottom - last.box.bottom < step * size
         and lines[i].box.top > last.box.top + 0.3 * last.box.height
         and overlap(lines[i].box.left, lines[i].box.right, block.left, block.right) > 0
     ]

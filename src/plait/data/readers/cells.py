@@ -15,6 +15,7 @@ ROWS_A_TABLE = 50
 _CHARACTERS_A_TABLE = 20_000
 _LONGEST_NAME_CHARACTERS = 100
 _ROWS_LOOKED_AT = 200
+_WIDEST_GAP = 2  # empty rows inside one table
 _NUMBER = re.compile(
     r"[-+(]?\s?[$€£¥]?\s?\d[\d.,'\u00a0\u202f ]*(?:[eE][-+]?\d+)?\s?(?:%|[$€£¥])?\)?"
     r"|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ]\d{1,2}:\d\d(?::\d\d)?)?|\d{1,2}:\d\d(?::\d\d)?"
@@ -209,17 +210,35 @@ def blocks(rows: Sequence[Row]) -> list[Block]:
     A block without names for its columns that continues the columns of the one above belongs to it: many
     leave a row empty inside a table.
     """
-    found: list[Block] = []
+    found: list[_Growing] = []
     for top, band in _bands(rows):
         for left, columns in _columns(band):
-            inner = [Block(top + below, left, part) for below, part in _bands(columns)]
-            for block in inner:
-                joined = _joined(found[-1], block) if found else None
-                if joined is None:
-                    found.append(block)
-                else:
-                    found[-1] = joined
-    return found
+            for below, part in _bands(columns):
+                if not (found and found[-1].takes(top + below, left, part)):
+                    found.append(_Growing(top + below, left, part))
+    return [Block(one.top, one.left, tuple(one.rows)) for one in found]
+
+
+class _Growing:
+    """A block to which rows below may belong."""
+
+    def __init__(self, top: int, left: int, rows: tuple[Row, ...]) -> None:
+        self.top = top
+        self.left = left
+        self.rows = list(rows)
+        self._is_named = len(rows[0]) > 1 and header_rows_of(rows[_title_lines(rows) :]) > 0
+
+    def takes(self, top: int, left: int, rows: tuple[Row, ...]) -> bool:
+        """Take in the rows of a block below, if they continue its columns without naming them anew."""
+        width = len(self.rows[0])
+        gap = top - self.top - len(self.rows)
+        if not self._is_named or (left, len(rows[0])) != (self.left, width) or not 0 <= gap <= _WIDEST_GAP:
+            return False
+        if header_rows_of(rows) or _title_lines(rows):
+            return False
+        self.rows += [("",) * width] * gap
+        self.rows += rows
+        return True
 
 
 def _names(row: Row, below: Sequence[Row]) -> bool:
@@ -293,14 +312,3 @@ def _columns(rows: Sequence[Row]) -> Iterator[tuple[int, tuple[Row, ...]]]:
         elif start is not None:
             yield start, tuple(row[start:i] for row in rows)
             start = None
-
-
-def _joined(upper: Block, lower: Block) -> Block | None:
-    if (upper.left, upper.width) != (lower.left, lower.width) or upper.width < 2 or lower.top < upper.top:
-        return None
-    titles = _title_lines(upper.rows)
-    if not header_rows_of(upper.rows[titles:]) or header_rows_of(lower.rows) or _title_lines(lower.rows):
-        return None
-    gap = lower.top - upper.top - len(upper.rows)
-    empty = (("",) * upper.width,) * gap
-    return Block(upper.top, upper.left, (*upper.rows, *empty, *lower.rows)) if gap <= 2 else None

@@ -31,7 +31,7 @@ from plait.data.readers.wire import (
     send,
 )
 from plait.errors import ReadError
-from plait.schema import Document
+from plait.schema import Document, Picture
 
 # What a parser leaks goes with its process.
 _FILES_A_CHILD = 2000
@@ -195,6 +195,12 @@ class Child:
             _reap(process)
 
 
+def pictures_of(document: Document) -> list[Picture]:
+    """Return every picture that a document refers to."""
+    shown = [segment.picture for segment in document.segments] + [page.picture for page in document.pages]
+    return [picture for picture in shown if picture is not None]
+
+
 def _spawn(limits: ReadLimits, confinement: Confinement) -> subprocess.Popen[bytes]:
     kept = {name: value for name, value in os.environ.items() if name in _ENVIRONMENT or name[:3] == "LC_"}
     # One thread in each library: the address space of idle ones would count against the limit.
@@ -220,8 +226,7 @@ def _checked(document: Document, task: ReadTask) -> Document:
     Raises:
         ReadError: it is not.
     """
-    pictures = [segment.picture for segment in document.segments] + [page.picture for page in document.pages]
-    paths = {picture.path: picture.sha256 for picture in pictures if picture is not None}
+    paths = {picture.path: picture.sha256 for picture in pictures_of(document)}
     if any(not _is_own(Path(path), sha256, task.spool) for path, sha256 in paths.items()):
         raise ReadError(task.source, "its parser gave a picture outside the spool", _REPORT)
     if document.source != task.source or document.id != document_id(task.source):

@@ -11,7 +11,10 @@ from plait.data.readers.geometry import Rect, union
 
 THIN = 2.5  # points: a rule, not a shape
 _CELL = 4.0  # points; objects closer than about two cells stand together
+_RULE = 25  # times as long as thick
 _BACKGROUND = 0.85  # of the page
+_HEAD = 0.12  # of the page height: a wide rule in it parts the running head from the page
+_WIDE = 0.4  # of the page width
 _MOST_OBJECTS = 100_000
 _MOST_CELLS = 4_000_000
 
@@ -39,6 +42,12 @@ class Region:
     solid: int
     pictures: int
 
+    @property
+    def is_shape(self) -> bool:
+        """Whether it is more than rules; frames and grids of rules are."""
+        low, high = sorted((self.box.width, self.box.height))
+        return low > (5 if self.solid else 8) and high < _RULE * low
+
 
 def regions(drawn: Sequence[Drawn], page: Rect) -> list[Region]:
     """Cluster the objects of a page, by painting them on a coarse grid; backgrounds are left out.
@@ -48,7 +57,9 @@ def regions(drawn: Sequence[Drawn], page: Rect) -> list[Region]:
     objects = [
         Drawn(clipped, item.is_picture)
         for item in drawn[:_MOST_OBJECTS]
-        if (clipped := item.box.common(page)).area < _BACKGROUND * page.area and _is_visible(item.box, page)
+        if (clipped := item.box.common(page)).area < _BACKGROUND * page.area
+        and _is_visible(item.box, page)
+        and not _is_head_rule(item.box, page)
     ]
     width, height = int(page.width / _CELL) + 3, int(page.height / _CELL) + 3
     if not objects or width * height > _MOST_CELLS:
@@ -72,6 +83,11 @@ def regions(drawn: Sequence[Drawn], page: Rect) -> list[Region]:
 
 def _is_visible(box: Rect, page: Rect) -> bool:
     return box.meets(page) and (box.width > 0.2 or box.height > 0.2)
+
+
+def _is_head_rule(box: Rect, page: Rect) -> bool:
+    low, high = _HEAD * page.height, (1 - _HEAD) * page.height
+    return box.height <= 2 * THIN and box.width > _WIDE * page.width and not low < box.top < high
 
 
 def _cells(box: Rect, width: int, height: int) -> tuple[int, int, int, int]:

@@ -6,32 +6,32 @@ caption, in the column that the caption is set in; mostly above it, else below o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from plait.data.readers.captions import Caption, find_captions, is_caption
 from plait.data.readers.drawn import Drawn, Region, regions
 from plait.data.readers.geometry import Rect, overlap, union
 from plait.data.readers.layout import Line
-from plait.data.readers.running_text import Columns, running_text
+from plait.data.readers.running_text import Columns, is_prose, running_text
 from plait.data.readers.tables import Table
 
 __all__ = ["Drawn", "Figure", "find_figures", "is_caption"]
 
 _SMALLEST_SIDE = 30.0  # points, of a figure without a caption
 _SMALLEST_AREA = 60.0  # square points, of what is drawn in a figure with one
-_FARTHEST = 130.0  # points from a caption to what is drawn, if nothing else stands between
+_FARTHEST = 200.0  # points from a caption to what is drawn, if nothing else stands between
 _NEAR = 30.0  # points from a caption to the words of a figure that has nothing drawn
 _BESIDE = 40.0
 _ASIDE = 60.0  # a figure set flush left over a centred caption does not reach above it
-_PANEL_GAP = (45.0, 34.0)  # points between panels, across and down
+_PANEL_GAP = (60.0, 34.0)  # points between panels, across and down
 _LABEL_GAP = (14.0, 7.0)  # points from a label to what is drawn
 _LABEL_WORDS = 8
 _WORDS_A_SHAPE = 6
 _MOST_CAPTIONS = 24
 _MOST_REGIONS = 3000
-_SIDES = ("above", "below", "right", "left")
-_LESS_LIKELY = (0.0, 10.0, 14.0, 14.0)  # points, for each of the sides
+_LESS_LIKELY = {"above": 0.0, "below": 10.0, "right": 14.0, "left": 14.0}  # points
+_UNUSUAL = 40.0  # points: captions of one page stand all below their figures, or all above
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +74,11 @@ class _Found:
     """What may be a caption's figure.
 
     Attributes:
+        side: of the caption that it is on.
         far: from the caption, in points; less is better.
     """
 
+    side: str
     far: float
     box: Rect
     labels: frozenset[int]
@@ -107,11 +109,7 @@ def _scene(drawn: Sequence[Drawn], lines: Sequence[Line], page: Rect, tables: Se
     captions = find_captions(lines)
     boxes = [caption.box for caption in captions]
     clusters = [_cut_off(region, boxes) for region in regions(drawn, page)]
-    outside = [
-        region
-        for region in clusters
-        if not any(table.box.grown(3).holds_centre_of(region.box) for table in tables)
-    ]
+    outside = [region for region in clusters if not any(_lies_in(region.box, table.box) for table in tables)]
     largest = sorted(outside, key=lambda region: -region.box.area)[:_MOST_REGIONS]
     known = {i for caption in captions for i in caption.lines}
     known |= {i for table in tables for i in (*table.lines, *table.caption_lines)}
@@ -120,6 +118,10 @@ def _scene(drawn: Sequence[Drawn], lines: Sequence[Line], page: Rect, tables: Se
     free = [i for i in range(len(lines)) if i not in running and i not in known]
     blocks = prose + [table.box for table in tables] + boxes
     return _Scene(page, lines, largest, captions, free, blocks, Columns(prose))
+
+
+def _lies_in(box: Rect, other: Rect) -> bool:
+    return box.grown(0.5).common(other.grown(3)).area > 0.6 * box.grown(0.5).area
 
 
 def _cut_off(region: Region, captions: Sequence[Rect]) -> Region:
@@ -131,41 +133,47 @@ def _cut_off(region: Region, captions: Sequence[Rect]) -> Region:
 def _captioned(scene: _Scene) -> list[Figure]:
     """Return the figures that captions name; of what two may name, the nearer one takes it."""
     waiting = [caption for caption in scene.captions if not caption.of_table][:_MOST_CAPTIONS]
+    offers = {caption: _offers(caption, scene, set(), set()) for caption in waiting}
+    less_likely = dict(_LESS_LIKELY)
+    for side, other in (("above", "below"), ("below", "above")):
+        if all(any(offer.side == side for offer in offers[caption]) for caption in waiting):
+            less_likely[other] += _UNUSUAL
+            break
     found: list[Figure] = []
     taken: set[Region] = set()
     used: set[int] = set()
     while waiting:
-        offers = [(offer, caption) for caption in waiting for offer in _offers(caption, scene, taken, used)]
-        if not offers:
+        pairs = [(offer, caption) for caption in waiting for offer in offers[caption]]
+        if not pairs:
             break
-        offer, caption = min(offers, key=lambda pair: pair[0].far)
+        offer, caption = min(pairs, key=lambda pair: pair[0].far + less_likely[pair[0].side])
         box = _short_of(offer.box.grown(2).common(scene.page), [caption.box])
         found.append(Figure(box, offer.labels, caption.first, caption.lines))
         taken |= set(offer.regions)
         used |= offer.labels
         waiting.remove(caption)
+        for other in waiting:
+            if any(taken & set(its.regions) or used & its.labels for its in offers[other]):
+                offers[other] = _offers(other, scene, taken, used)
     return found
 
 
-def _offers(caption: Caption, scene: _Scene, taken: set[Region], used: set[int]) -> Iterator[_Found]:
-    """Yield what may be the figure of a caption, on each side of it."""
+def _offers(caption: Caption, scene: _Scene, taken: set[Region], used: set[int]) -> list[_Found]:
+    """Return what may be the figure of a caption, on each side of it."""
     free = [i for i in scene.free if i not in used]
     left = [region for region in scene.regions if region not in taken]
-    any_drawn = False
-    for side, less in zip(_SIDES, _LESS_LIKELY, strict=True):
-        strip = _strip(caption, side, scene)
-        found = _drawn_in(strip, caption, side, scene, left, free)
+    offers = []
+    for side in _LESS_LIKELY:
+        found = _drawn_in(_strip(caption, side, scene), caption, side, scene, left, free)
         if found is None and side in ("above", "below"):
             wide = _strip(caption, side, scene, whole=True)
             found = _drawn_in(wide, caption, side, scene, left, free)
         if found is not None:
-            any_drawn = True
-            yield replace(found, far=found.far + less)
-    if not any_drawn:
-        for side, less in zip(_SIDES[:2], _LESS_LIKELY[:2], strict=True):
-            found = _words_in(_strip(caption, side, scene), caption, side, scene, free)
-            if found is not None:
-                yield replace(found, far=found.far + less + _FARTHEST)
+            offers.append(found)
+    if not offers:
+        found = _words_above(_strip(caption, "above", scene), caption, scene, left, free)
+        offers = [found] if found is not None else []
+    return offers
 
 
 def _strip(caption: Caption, side: str, scene: _Scene, *, whole: bool = False) -> Rect:
@@ -188,7 +196,7 @@ def _strip(caption: Caption, side: str, scene: _Scene, *, whole: bool = False) -
     across = [b for b in scene.blocks if overlap(b.left, b.right, box.left, box.right) > 0]
     if side == "above":
         top = max((b.bottom for b in across if b.bottom <= box.top + 2), default=page.top)
-        return Rect(left, top, right, box.top)
+        return Rect(left, top, right, box.top + 2)
     bottom = min((b.top for b in across if b.top >= box.bottom - 2), default=page.bottom)
     return Rect(left, box.bottom, right, bottom)
 
@@ -196,11 +204,219 @@ def _strip(caption: Caption, side: str, scene: _Scene, *, whole: bool = False) -
 def _drawn_in(
     strip: Rect, caption: Caption, side: str, scene: _Scene, left: Sequence[Region], free: Sequence[int]
 ) -> _Found | None:
-    """Return what is drawn in a strip next to a caption, all panels, with labels."""
+    """Return what is drawn in a strip next to a caption, all panels, with labels; None if nothing is."""
     inside = [
-        (region, clipped)
+        replace(region, box=_clipped(region.box, strip))
         for region in left
         if strip.holds_centre_of(region.box)
-        and (clipped := Rect(region.box.left, *_within(region.box, strip))) is not None
     ]
-    return None
+    seeds = _seeds(inside, caption.box, side)
+    if not seeds:
+        return None
+    words = [i for i in free if strip.holds_centre_of(scene.lines[i].box)]
+    box, mine, labels = _grown(seeds, inside, words, caption.box, scene)
+    of_mine = tuple(region for region in left if _clipped(region.box, strip) in {m.box for m in mine})
+    return _Found(side, _gap(box, caption.box, side), box, labels, of_mine)
+
+
+def _clipped(box: Rect, strip: Rect) -> Rect:
+    """Cut a box off above and below a strip."""
+    return Rect(box.left, max(box.top, strip.top), box.right, min(box.bottom, strip.bottom))
+
+
+def _gap(box: Rect, caption: Rect, side: str) -> float:
+    """Return the space between a caption and what is on one side of it, in points; at least 0."""
+    gaps = {
+        "above": caption.top - box.bottom,
+        "below": box.top - caption.bottom,
+        "right": box.left - caption.right,
+        "left": caption.left - box.right,
+    }
+    return max(0.0, gaps[side])
+
+
+def _seeds(inside: Sequence[Region], caption: Rect, side: str) -> list[Region]:
+    """Return the drawn regions nearest to a caption."""
+    shapes = [region for region in inside if region.box.area > _SMALLEST_AREA and region.is_shape]
+    if side in ("right", "left"):
+        shapes = [
+            region
+            for region in shapes
+            if overlap(region.box.top, region.box.bottom, caption.top, caption.bottom)
+            > 0.5 * min(region.box.height, caption.height)
+            and min(region.box.width, region.box.height) > _SMALLEST_SIDE
+        ]
+        farthest = _BESIDE
+    else:
+        farthest = _FARTHEST
+    for aside in (0.0, _ASIDE):
+        near = [
+            region
+            for region in shapes
+            if _gap(region.box, caption, side) <= farthest
+            and (
+                side in ("right", "left")
+                or overlap(region.box.left, region.box.right, caption.left, caption.right) > -aside
+            )
+        ]
+        if near:
+            nearest = min(_gap(region.box, caption, side) for region in near)
+            return [region for region in near if _gap(region.box, caption, side) <= nearest + 6]
+    return []
+
+
+def _grown(
+    seeds: Sequence[Region],
+    inside: Sequence[Region],
+    words: Sequence[int],
+    caption: Rect,
+    scene: _Scene,
+    *,
+    start: Rect | None = None,
+) -> tuple[Rect, list[Region], frozenset[int]]:
+    """Add panels and labels near what is found, and all words between it and its caption."""
+    mine = list(seeds)
+    labels: set[int] = set()
+    box = union([region.box for region in mine] + ([start] if start is not None else []))
+    for _ in range(6):
+        panels = [
+            region
+            for region in inside
+            if region not in mine and _is_panel(region, box) and not _parted(region.box, box, scene.blocks)
+        ]
+        reach = union((box, caption))
+        more = [
+            i
+            for i in words
+            if i not in labels
+            and (_is_label(scene.lines[i], box) or _is_between(scene.lines[i].box, box, caption, reach))
+        ]
+        if not panels and not more:
+            break
+        mine += panels
+        labels.update(more)
+        box = union([box, *(region.box for region in panels), *(scene.lines[i].box for i in more)])
+    return box, mine, frozenset(labels)
+
+
+def _is_panel(region: Region, box: Rect) -> bool:
+    """Tell whether a region belongs to the panels so far: on their rows, or above or below them."""
+    one = region.box
+    across = overlap(one.left, one.right, box.left, box.right)
+    down = overlap(one.top, one.bottom, box.top, box.bottom)
+    if not region.is_shape:
+        return across > 0 and down > -10
+    widest = _PANEL_GAP[0] * (1.5 if down > 0.6 * max(one.height, box.height) else 1)
+    return (across > 0 and down > -_PANEL_GAP[1]) or (
+        down > 0.3 * min(one.height, box.height) and across > -widest
+    )
+
+
+def _parted(one: Rect, other: Rect, blocks: Sequence[Rect]) -> bool:
+    """Tell whether running text, a table or a caption stands between two boxes."""
+    gap = Rect(
+        min(max(one.left, other.left), min(one.right, other.right)),
+        min(max(one.top, other.top), min(one.bottom, other.bottom)),
+        max(max(one.left, other.left), min(one.right, other.right)),
+        max(max(one.top, other.top), min(one.bottom, other.bottom)),
+    )
+    return any(gap.holds_centre_of(block) for block in blocks)
+
+
+def _is_label(line: Line, box: Rect) -> bool:
+    across = overlap(line.box.left, line.box.right, box.left, box.right)
+    down = overlap(line.box.top, line.box.bottom, box.top, box.bottom)
+    if box.grown(1).holds_centre_of(line.box):
+        return True
+    near = (across > 0 and down > -_LABEL_GAP[1]) or (down > 0 and across > -_LABEL_GAP[0])
+    return near and sum(len(word) > 2 and word.isalpha() for word in line.text.split()) <= _LABEL_WORDS
+
+
+def _is_between(line: Rect, box: Rect, caption: Rect, reach: Rect) -> bool:
+    """Tell whether a line stands between a figure and its caption."""
+    if overlap(line.left, line.right, reach.left, reach.right) <= 0:
+        return False
+    middle = (line.top + line.bottom) / 2
+    return box.bottom <= middle <= caption.top or caption.bottom <= middle <= box.top
+
+
+def _words_above(
+    strip: Rect, caption: Caption, scene: _Scene, left: Sequence[Region], free: Sequence[int]
+) -> _Found | None:
+    """Return the words above a caption as its figure: a listing, a formula, a drawing made of letters."""
+    rows = sorted(
+        (i for i in free if strip.holds_centre_of(scene.lines[i].box)),
+        key=lambda i: -scene.lines[i].box.bottom,
+    )
+    mine: list[int] = []
+    box = caption.box
+    for i in rows:
+        line = scene.lines[i]
+        if box.top - line.box.bottom > (1.7 * line.size if mine else _NEAR):
+            break
+        mine.append(i)
+        box = union((box, line.box))
+    if not mine or sum(is_prose(scene.lines[i].text) for i in mine) > 0.5 * len(mine):
+        return None
+    box = union(scene.lines[i].box for i in mine)
+    inside = [region for region in left if strip.holds_centre_of(region.box)]
+    near = [region for region in inside if _is_panel(region, box)]
+    grown, all_mine, labels = _grown(near, inside, rows, caption.box, scene, start=box)
+    return _Found("above", _gap(grown, caption.box, "above"), grown, labels | set(mine), tuple(all_mine))
+
+
+def _stands_alone(region: Region, lines: Sequence[Line]) -> bool:
+    """Tell whether a region without a caption is a figure, not a rule, a table, a box around text."""
+    if min(region.box.width, region.box.height) < _SMALLEST_SIDE:
+        return False
+    inside = [line for line in lines if region.box.holds_centre_of(line.box)]
+    filled = sum(line.box.area for line in inside) / region.box.area
+    if region.pictures:
+        return filled <= 0.5
+    if inside and region.solid < 3:
+        return False  # a frame or a shade behind text
+    if sum(len(line.text.split()) for line in inside) > _WORDS_A_SHAPE * region.solid + _LABEL_WORDS:
+        return False
+    return region.solid > 0 and filled <= 0.3
+
+
+def _alone(region: Region, scene: _Scene) -> Figure:
+    """Return a figure without a caption, with the labels that stand in it or at its edge."""
+    box = region.box
+    labels: set[int] = set()
+    for _ in range(2):
+        more = {
+            i
+            for i in scene.free
+            if i not in labels
+            and _is_label(line := scene.lines[i], box)
+            and (line.box.width < 0.5 * box.width or box.holds_centre_of(line.box))
+        }
+        labels |= more
+        box = union([box, *(scene.lines[i].box for i in more)])
+    return Figure(box.grown(2).common(scene.page), frozenset(labels))
+
+
+def _short_of(box: Rect, captions: Sequence[Rect]) -> Rect:
+    """Keep a figure's box from running into its caption."""
+    for caption in captions:
+        if overlap(box.left, box.right, caption.left, caption.right) <= 0:
+            continue
+        if caption.top > (box.top + box.bottom) / 2:
+            box = box._replace(bottom=max(box.top, min(box.bottom, caption.top - 1)))
+        elif caption.bottom < (box.top + box.bottom) / 2:
+            box = box._replace(top=min(box.bottom, max(box.top, caption.bottom + 1)))
+    return box
+
+
+def _merged(figures: Sequence[Figure]) -> list[Figure]:
+    """Merge figures that mostly cover each other."""
+    kept: list[Figure] = []
+    for figure in sorted(figures, key=lambda f: (f.caption is None, -f.box.area)):
+        for i, other in enumerate(kept):
+            if figure.caption is None and figure.box.common(other.box).area > 0.6 * figure.box.area:
+                kept[i] = replace(other, labels=other.labels | figure.labels)
+                break
+        else:
+            kept.append(figure)
+    return kept

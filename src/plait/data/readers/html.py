@@ -48,7 +48,7 @@ def document_of(
     Raises:
         ReadError: there is nothing in it.
     """
-    loader = load or PictureLoader(task, max_pixels=limits.max_pixels, max_file_mb=limits.max_file_mb)
+    loader = load or PictureLoader(task, limits)
     tree = LexborHTMLParser(markup)
     walked = _content(tree, loader)
     if not walked.segments:

@@ -6,6 +6,7 @@ are filled. Lines that cross it part the page into bands; in a band the left col
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +14,17 @@ from dataclasses import dataclass
 from plait.data.readers.geometry import Rect, covered, overlap, union
 
 _NARROWEST_GUTTER = 7  # points; LaTeX sets 10
+_WORD_SPACE = 0.45  # of the type size; wider gaps may be gutters
 _NARROWEST_COLUMNS = 180  # points, both together
 _FEWEST_LINES = 4
+_NUMBER_WIDTH = 0.1  # of the page
 _MOST_LEVELS = 3  # gutters inside gutters: up to four columns and more
 _EAST_ASIAN = ((0x2E80, 0xA4CF), (0xF900, 0xFAFF), (0xFE30, 0xFE4F), (0xFF00, 0xFFEF), (0x20000, 0x3FFFF))
+
+
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+_MARK_AFTER = re.compile(r"([^\W\d_]{3}[.,;:!?)\"”’]*)(\d{1,2}(?:,\d{1,2})*|[*†‡§]{1,2})$")
+_MARK_BEFORE = re.compile(r"^(\d{1,2}|[*†‡§]{1,2})(?=[A-Z“\"])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,7 @@ class Line:
 
 def join_runs(runs: Sequence[Line]) -> list[Line]:
     """Join words and pieces of lines that stand beside each other, closer than a gutter."""
+    gutters = _gutters([run.box for run in runs], _MOST_LEVELS)
     ends: dict[int, list[int]] = defaultdict(list)  # row of the page -> lines that end there
     joined: list[Line] = []
     for run in sorted(runs, key=lambda r: (r.box.left, r.box.top)):
@@ -45,7 +54,7 @@ def join_runs(runs: Sequence[Line]) -> list[Line]:
         best = -1
         for near in (row, row - 1, row + 1, row - 2, row + 2):
             for index in ends[near]:
-                if _continues(joined[index], run) and (
+                if _continues(joined[index], run, gutters) and (
                     best < 0 or joined[index].box.right > joined[best].box.right
                 ):
                     best = index
@@ -57,20 +66,54 @@ def join_runs(runs: Sequence[Line]) -> list[Line]:
     return joined
 
 
-def _continues(line: Line, run: Line) -> bool:
+def _gutters(boxes: Sequence[Rect], levels: int) -> list[float]:
+    """Return the x of all strips between columns, and between the columns within these."""
+    gutter = _gutter(boxes) if levels else None
+    if gutter is None:
+        return []
+    left = [box for box in boxes if box.right <= gutter]
+    right = [box for box in boxes if box.left >= gutter]
+    return [gutter, *_gutters(left, levels - 1), *_gutters(right, levels - 1)]
+
+
+def _continues(line: Line, run: Line, gutters: Sequence[float]) -> bool:
     height = min(line.box.height, run.box.height)
     gap = run.box.left - line.box.right
     same = overlap(line.box.top, line.box.bottom, run.box.top, run.box.bottom) > 0.5 * height
-    return same and -0.5 * height < gap < 0.9 * max(line.size, run.size)
+    if not same or not -0.5 * height < gap < 0.9 * max(line.size, run.size):
+        return False
+    if gap < _WORD_SPACE * min(line.size, run.size):
+        return True
+    level = abs(line.box.bottom - run.box.bottom) < 0.3 * height
+    return level and not any(line.box.right - 1 <= gutter <= run.box.left + 1 for gutter in gutters)
 
 
 def _beside(line: Line, run: Line) -> Line:
     gap = run.box.left - line.box.right
-    close = 0.6 if is_east_asian(line.text[-1:]) and is_east_asian(run.text[:1]) else 0.12
-    space = "" if gap < close * max(line.size, run.size) else " "
     size = line.size if len(line.text) >= len(run.text) else run.size
     box = union((line.box, run.box))
-    return Line(line.text + space + run.text, box, size, line.bold and run.bold, line.turn)
+    bold = line.bold and run.bold
+    if gap < 0.25 * size and min(line.size, run.size) < 0.85 * max(line.size, run.size):
+        text = with_raised_marks(line.text + run.text) if _is_raised(line, run) else line.text + run.text
+        return Line(text, box, size, bold, line.turn)
+    close = 0.6 if is_east_asian(line.text[-1:]) and is_east_asian(run.text[:1]) else 0.12
+    space = "" if gap < close * max(line.size, run.size) else " "
+    return Line(line.text + space + run.text, box, size, bold, line.turn)
+
+
+def _is_raised(line: Line, run: Line) -> bool:
+    """Tell whether the smaller of two pieces stands higher than the other, as the number of a note does."""
+    small, large = (line, run) if line.size < run.size else (run, line)
+    return small.box.bottom < large.box.bottom - 0.1 * large.box.height
+
+
+def with_raised_marks(text: str) -> str:
+    """Return a text with the raised number of a note written as one: "saws3" -> "saws ³".
+
+    Only where a word of three letters stands before it, or a capital letter after it: "m2" is no note.
+    """
+    text = _MARK_BEFORE.sub(lambda mark: f"{mark[1].translate(_RAISED)} ", text)
+    return _MARK_AFTER.sub(lambda mark: f"{mark[1]} {mark[2].translate(_RAISED)}", text)
 
 
 def is_east_asian(letter: str) -> bool:
@@ -132,6 +175,7 @@ def _ends(boxes: Sequence[Rect], members: Sequence[int], i: int, across: Sequenc
 
 def _gutter(boxes: Sequence[Rect]) -> float | None:
     """Return the x of the strip between two columns, or None if there is one column."""
+    boxes = _without_page_number(boxes)
     if len(boxes) < 2 * _FEWEST_LINES:
         return None
     page = union(boxes)
@@ -152,6 +196,19 @@ def _gutter(boxes: Sequence[Rect]) -> float | None:
                 best = (quality, middle)
         x = max(end, x + 1)
     return best[1] if best else None
+
+
+def _without_page_number(boxes: Sequence[Rect]) -> Sequence[Rect]:
+    """Leave out narrow boxes in the first and the last row: a page number may stand in the gutter."""
+    if not boxes:
+        return boxes
+    page = union(boxes)
+    return [
+        box
+        for box in boxes
+        if box.width > _NUMBER_WIDTH * page.width
+        or (box.top > page.top + box.height and box.bottom < page.bottom - box.height)
+    ]
 
 
 def _crossing_heights(boxes: Sequence[Rect], page: Rect) -> list[float]:

@@ -14,6 +14,7 @@ from selectolax.lexbor import LexborNode
 
 from plait.data.readers.captions import label_of
 from plait.data.readers.chrome import SKIPPED_TAGS, Attributes, is_chrome, is_drawing, is_icon, names
+from plait.data.readers.drawing_safety import from_page
 from plait.data.readers.links import Links
 from plait.data.readers.picture_addresses import addresses_of
 from plait.data.readers.roles import is_back_link, role_of
@@ -42,7 +43,7 @@ _TEX = "annotation[encoding='application/x-tex']"
 # Each of these looks at all that is in it, so one inside another is not looked at again without end.
 _DEEPEST_TABLES = 3
 _DEEPEST_FIGURES = 20
-_MOST_DRAWINGS = 200
+_MOST_DRAWINGS = 100
 _PILCROW = "¶"
 _CELL_END = "\x1f"  # the unit separator: in no text worth keeping
 
@@ -118,7 +119,7 @@ class _Walk:
         words = self._words
         while node is not None:
             if node.tag_id == _TEXT:  # half of all nodes: not worth a call
-                text = node.text_content
+                text = node.text_content or ""
                 if words:
                     words.append(text)
                 elif text and not text.isspace():
@@ -419,8 +420,7 @@ class _Walk:
         if self._drawings >= _MOST_DRAWINGS or not is_drawing(attributes):
             return
         self._drawings += 1
-        markup = (node.html or "").encode("utf-8", "replace")
-        picture = self._load("data:image/svg+xml;base64," + b64encode(markup).decode())
+        picture = self._load("data:image/svg+xml;base64," + b64encode(from_page(node.html or "")).decode())
         if picture is not None:
             words = (words_of(part) for part in node.css("title, desc, text"))
             self._show(picture, " ".join(dict.fromkeys(word for word in words if word)), "")

@@ -83,6 +83,7 @@ _Found = list[tuple[NDArray[np.float32], str, float]]  # corners (4, 2) in pixel
 @lru_cache(maxsize=1)
 def _engine() -> Any:
     """Return the recogniser, with the models that its package brings, on one thread."""
+    require("onnxruntime").disable_telemetry_events()
     return require("rapidocr").RapidOCR(
         params={
             "Global.log_level": "critical",

@@ -75,12 +75,16 @@ def package(task: ReadTask, limits: ReadLimits) -> Iterator[Members]:
     """Open a zipped file, after a check that no library can be hurt by unpacking it.
 
     Raises:
-        ReadError: not within the limits, damaged, encrypted, or with XML that declares entities.
+        ReadError: not within the limits, damaged, encrypted, or with XML that declares entities; or with
+            members that lie outside of it or twice in it, which libraries may take for other ones.
     """
     with damage(task):
         check_zip(task, limits)
         members = Members(task, limits)
     with members:
+        if members.warnings:
+            reason = f"is not as office programs write it ({'; '.join(members.warnings)})"
+            raise ReadError(task.source, reason, "open it in the program that made it and save it again")
         yield members
 
 

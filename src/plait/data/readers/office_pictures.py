@@ -8,7 +8,7 @@ from collections import Counter
 
 from PIL import ImageOps
 
-from plait.data.readers.addresses import SMALLEST_SIDE_PX
+from plait.data.readers.addresses import SMALLEST_SIDE_PX, kept
 from plait.data.readers.base import ReadLimits, ReadTask
 from plait.data.readers.pictures import BadPictureError, PictureStore, opened
 from plait.data.readers.unpacking import Members
@@ -29,7 +29,7 @@ class OfficePictures:
         self._members = members
         self._most_mb = limits.max_file_mb
         self._max_pixels = limits.max_pixels
-        self._store = PictureStore(task.spool, max_pixels=limits.max_pixels)
+        self._spool = task.spool
         self._seen: dict[str, Picture | None] = {}
         self._left_out: Counter[str] = Counter()
 
@@ -52,13 +52,17 @@ class OfficePictures:
         return self._seen[part]
 
     def keep(self, data: bytes, *, cut: tuple[float, float, float, float] | None = None) -> Picture | None:
-        """Keep an encoded picture; None if it is decoration or cannot be used.
+        """Keep an encoded picture or a drawing; None if it is decoration or cannot be used.
 
         Args:
             cut: what is not shown of it, at the left, top, right and bottom, as fractions of its sides.
         """
         try:
-            picture = self._store.keep(data) if cut is None else self._cut(data, cut)
+            picture = (
+                kept(data, spool=self._spool, max_pixels=self._max_pixels)
+                if cut is None
+                else self._cut(data, cut)
+            )
         except BadPictureError as error:
             self.leave_out(str(error))
             return None
@@ -93,4 +97,4 @@ class OfficePictures:
             )
             if box[2] <= box[0] or box[3] <= box[1]:
                 raise BadPictureError("nothing of it is shown")
-            return self._store.draw(upright.crop(box))
+            return PictureStore(self._spool, max_pixels=self._max_pixels).draw(upright.crop(box))

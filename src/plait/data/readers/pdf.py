@@ -142,10 +142,10 @@ def _read_page(view: PageView, store: PictureStore, limits: ReadLimits, number: 
 
 def _parts(content: PageContent, view: PageView, store: PictureStore, limits: ReadLimits) -> list[Part]:
     """Return the parts of a page, its figures and tables cut out of its image."""
-    boxes = [content.frame.back(item.box) for item in (*content.figures, *content.tables)]
+    boxes = [figure.box for figure in content.figures] + [table.box for table in content.tables]
     if not boxes:
         return parts_of(content, [], [])
-    images = view.cut(boxes, dpi=limits.figure_dpi)
+    images = view.cut([content.frame.back(box) for box in boxes], dpi=limits.figure_dpi)
     pictures = [None if looks_blank(image) else store.draw(_plain(image)) for image in images]
     count = len(content.figures)
     return parts_of(content, pictures[:count], pictures[count:])

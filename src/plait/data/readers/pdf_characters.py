@@ -19,13 +19,16 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from plait.data.readers.geometry import Rect, overlap
-from plait.data.readers.layout import Line
+from plait.data.readers.layout import Line, with_raised_marks
 from plait.data.readers.pdf_frames import Frame, runs_from_right
 from plait.data.readers.pdf_matrix import Matrix, mapped
 
 _MOST_CHARACTERS = 200_000
-_LINE = re.compile(r"[^\r\n]+")
-_PLAIN_LINE = re.compile(r"[ \t!-_a-~\xa0‘’“”–—•]+")  # no accent, and nothing to be written otherwise
+# PDFium leaves out the end of a line after a hyphen that it marks.
+_LINE = re.compile(r"[^\r\n\x02\ufffe]*[\x02\ufffe]|[^\r\n\x02\ufffe]+")
+_PLAIN_LINE = re.compile(
+    r"[ \t!-_a-~\xa0‘’“”–—•]+[\x02\ufffe]?"
+)  # no accent, and nothing to be written otherwise
 _WORD = re.compile(r"[^\s\x00\x01\x03-\x1f\x7f]+")
 _LIGATURES = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
 # PDFium marks a hyphen at the end of a line by one of the first two.
@@ -40,11 +43,13 @@ _ACCENTS = {
     "ˇ": "\u030c",
     "˚": "\u030a",
 }
+_HYPHENS = "\x02\ufffe"
 _HAS_ACCENT = re.compile(f"[{''.join(_ACCENTS)}]")
 _BOLD_NAME = re.compile(r"bold|black|heavy|semib|demi|(?:^|[-+])(?:cmbx|sfbx|ecbx|ptmb|phvb)", re.I)
 _BOLD_WEIGHT = 600
 _WIDEST_LETTER = 1.6  # of the height of its line; what is wider holds a gap
 _EAST_ASIAN = "\u2e80"  # letters that may stand below each other begin here
+_RAISED = 0.85  # of the type beside it: raised numbers are set smaller
 _HOLE = 1.2  # of the height: a gap that parts two pieces of one line from right to left
 
 
@@ -54,6 +59,8 @@ class _Piece:
 
     Attributes:
         first, last: indices of characters.
+        typical: index of one that is set in the type of most of them: not of a raised number.
+        tall: how tall that one is, in points.
         left, top, right, bottom: in the frame of its turn, so that it runs from left to right.
     """
 
@@ -65,6 +72,8 @@ class _Piece:
     top: float
     right: float
     bottom: float
+    typical: int = -1
+    tall: float = 0.0
 
 
 class TextLayer:
@@ -95,9 +104,9 @@ class TextLayer:
         self._characters = self._all_characters()
         upright = self._matrix[1] == 0 == self._matrix[2] and self._matrix[0] > 0 > self._matrix[3]
         pieces: list[_Piece] = []
-        for line in _LINE.finditer(self._characters):
-            plain = self._plain(*line.span()) if upright and _PLAIN_LINE.fullmatch(line[0]) else None
-            pieces += self._any(*line.span()) if plain is None else plain
+        for row in _LINE.finditer(self._characters):
+            plain = self._plain(*row.span()) if upright and _PLAIN_LINE.fullmatch(row[0]) else None
+            pieces += self._any(*row.span()) if plain is None else plain
         return [line for piece in pieces if (line := self._line(piece)) is not None]
 
     def within(self, left: float, bottom: float, right: float, top: float) -> str:
@@ -127,13 +136,15 @@ class TextLayer:
         across, _, _, down, x, y = self._matrix
         pieces: list[_Piece] = []
         piece: _Piece | None = None
-        for word in _WORD.finditer(self._characters, start, end):
+        hyphen = self._characters[end - 1] in _HYPHENS
+        for word in _WORD.finditer(self._characters, start, end - hyphen):
             first, after = word.span()
             if not _loose_box(handle, first, address):
                 return None
             left, top = across * box.left + x, down * box.top + y
             right, bottom = across * box.right + x, down * box.bottom + y
-            height = bottom - top
+            height, text, typical = bottom - top, word[0], first
+            tall = height
             if after - first > 1:
                 if not _loose_box(handle, after - 1, address):
                     return None
@@ -144,19 +155,34 @@ class TextLayer:
                     if high - low <= 0.4 * min(height, last_bottom - last_top):
                         return None
                     top, bottom = min(top, last_top), max(bottom, last_bottom)
+                    other = last_bottom - last_top
+                    if min(tall, other) < _RAISED * max(tall, other):
+                        text = with_raised_marks(text)
+                    typical, tall = (first, tall) if tall >= other else (after - 1, other)
                     height = bottom - top
                 if last_left < left or right - left >= _WIDEST_LETTER * (after - first) * height:
                     return None
-            if piece is not None and _follows(piece, left, top, right, bottom, spaced=True):
-                piece.text += f" {word[0]}"
+            if piece is not None and _follows(piece, left, top, right, bottom):
+                piece.text += f" {text}"
                 piece.last, piece.right = after - 1, max(piece.right, right)
                 piece.top, piece.bottom = min(piece.top, top), max(piece.bottom, bottom)
+                if tall > 1.1 * piece.tall:
+                    piece.typical, piece.tall = typical, tall
                 continue
             turn = self._turn(first) if after - first == 1 or height <= 0 else 0
             if turn:
                 return None
-            piece = _Piece(word[0], first, after - 1, 0, left, top, right, bottom)
+            piece = _Piece(text, first, after - 1, 0, left, top, right, bottom, typical, tall)
             pieces.append(piece)
+        if hyphen:
+            if not _loose_box(handle, end - 1, address):
+                return pieces
+            left, top = across * box.left + x, down * box.top + y
+            right, bottom = across * box.right + x, down * box.bottom + y
+            if piece is not None and _follows(piece, left, top, right, bottom):
+                piece.text, piece.right = piece.text + "-", max(piece.right, right)
+            else:
+                pieces.append(_Piece("-", end - 1, end - 1, 0, left, top, right, bottom))
         return pieces
 
     def _any(self, start: int, end: int) -> list[_Piece]:
@@ -187,8 +213,7 @@ class TextLayer:
             and last.right - first.left < _WIDEST_LETTER * (end - start) * max(first.height, last.height)
             and (before is None or before.turn == 0)
         ):
-            top, bottom = min(first.top, last.top), max(first.bottom, last.bottom)
-            return [_Piece(_clean(text), start, end - 1, 0, first.left, top, last.right, bottom)]
+            return [_level_word(_clean(text), start, end - 1, first, last)]
         return self._by_character(start, end)
 
     def _from_right(self, text: str, start: int) -> list[_Piece]:
@@ -215,7 +240,7 @@ class TextLayer:
                 turn = self._turn(index) or self._stacked(index, end)
             place = self._frames[turn].into(seen)
             character = self._characters[index]
-            if pieces and _follows(pieces[-1], *place, spaced=False):
+            if pieces and _follows(pieces[-1], *place):
                 _extend(pieces[-1], character, index, place)
             elif pieces and "\udc00" <= character <= "\udfff":
                 pieces[-1].text += character  # the second half stands where the first does
@@ -257,14 +282,15 @@ class TextLayer:
         text = piece.text.strip()
         if not text or piece.right - piece.left <= 0 or piece.bottom - piece.top <= 0:
             return None
-        size = pdfium.FPDFText_GetFontSize(self._layer, piece.first)
+        typical = piece.typical if piece.typical >= 0 else piece.first
+        size = pdfium.FPDFText_GetFontSize(self._layer, typical)
         matrix = pdfium.FS_MATRIX()
-        if pdfium.FPDFText_GetMatrix(self._layer, piece.first, matrix):
+        if pdfium.FPDFText_GetMatrix(self._layer, typical, matrix):
             size *= math.hypot(matrix.b, matrix.d)
         if not (math.isfinite(size) and size > 0.5):
             size = piece.bottom - piece.top
         box = self._frames[piece.turn].back(Rect(piece.left, piece.top, piece.right, piece.bottom))
-        bold = self._is_bold(piece.first) and self._is_bold(piece.last)
+        bold = self._is_bold(typical) and self._is_bold(piece.last)
         return Line(text, box, size, bold, piece.turn)
 
     def _is_bold(self, index: int) -> bool:
@@ -280,6 +306,15 @@ class TextLayer:
 _loose_box: Any = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)(
     ctypes.cast(pdfium.FPDFText_GetLooseCharBox, ctypes.c_void_p).value or 0
 )
+
+
+def _level_word(text: str, start: int, end: int, first: Rect, last: Rect) -> _Piece:
+    """Return a word that runs from one character to another; one of them may be a raised number."""
+    top, bottom = min(first.top, last.top), max(first.bottom, last.bottom)
+    if min(first.height, last.height) < _RAISED * max(first.height, last.height):
+        text = with_raised_marks(text)
+    typical, tall = (start, first.height) if first.height >= last.height else (end, last.height)
+    return _Piece(text, start, end, 0, first.left, top, last.right, bottom, typical, tall)
 
 
 def _clean(text: str) -> str:
@@ -299,11 +334,8 @@ def _joined_words(words: Sequence[_Piece]) -> Iterator[_Piece]:
         return
     piece: _Piece | None = None
     for word in words:
-        if (
-            piece is not None
-            and piece.turn == word.turn
-            and _follows(piece, word.left, word.top, word.right, word.bottom, spaced=True)
-        ):
+        place = (word.left, word.top, word.right, word.bottom)
+        if piece is not None and piece.turn == word.turn and _follows(piece, *place):
             if not (piece.last + 1 == word.first and _touches(piece, word)):
                 piece.text += " "
             _grow(piece, word)
@@ -333,13 +365,13 @@ def _joined_from_right(words: Sequence[_Piece]) -> Iterator[_Piece]:
         yield first
 
 
-def _follows(piece: _Piece, left: float, top: float, right: float, bottom: float, *, spaced: bool) -> bool:
-    """Tell whether what stands at a place goes on with a piece, after a space or without one."""
+def _follows(piece: _Piece, left: float, top: float, right: float, bottom: float) -> bool:
+    """Tell whether what stands at a place goes on with a piece."""
     one, other = piece.bottom - piece.top, bottom - top
     shorter, taller = (one, other) if one < other else (other, one)
     if min(piece.bottom, bottom) - max(piece.top, top) < 0.4 * shorter:
         return False
-    return -taller < left - piece.right < (0.8 if spaced else 0.5) * taller and right > piece.left
+    return -taller < left - piece.right < 0.5 * taller and right > piece.left
 
 
 def _touches(piece: _Piece, word: _Piece) -> bool:
@@ -352,13 +384,15 @@ def _extend(piece: _Piece, character: str, index: int, place: Rect) -> None:
     accent = piece.text[-1]
     if accent in _ACCENTS and gap < -0.2 * place.width and character.isalpha():
         piece.text = piece.text[:-1] + unicodedata.normalize("NFC", character + _ACCENTS[accent])
-    elif gap > 0.25 * place.height:
+    elif gap > 0.25 * max(piece.bottom - piece.top, place.height):
         piece.text += " " + character
     else:
         piece.text += character
     piece.last = index
     piece.left, piece.right = min(piece.left, place.left), max(piece.right, place.right)
     piece.top, piece.bottom = min(piece.top, place.top), max(piece.bottom, place.bottom)
+    if place.height > 1.1 * piece.tall:
+        piece.typical, piece.tall = index, place.height
 
 
 def _grow(piece: _Piece, word: _Piece) -> None:
@@ -366,3 +400,5 @@ def _grow(piece: _Piece, word: _Piece) -> None:
     piece.last = word.last
     piece.left, piece.right = min(piece.left, word.left), max(piece.right, word.right)
     piece.top, piece.bottom = min(piece.top, word.top), max(piece.bottom, word.bottom)
+    if word.tall > 1.1 * piece.tall:
+        piece.typical, piece.tall = word.typical, word.tall

@@ -10,7 +10,8 @@ from plait.data.readers.layout import Line
 
 _SMALL = 0.93  # of the size of the body
 _HIGHEST = 0.4  # of the page, from its top
-_MARK = re.compile(r"^(?:\d{1,3}(?!\d)|[*∗⁎†‡§¶]{1,3}|[¹²³⁴-⁹]{1,3}|\[\d{1,2}\])\s?(?=[\"“‘«(\[]?[^\W\d_])")
+_RAISED_MARK = re.compile(r"^[⁰¹²³⁴-⁹*∗⁎†‡§¶]{1,3}\s?\S")
+_MARK = re.compile(r"^\d{1,3}(?!\d)\s?(?=[\"“‘«(\[]?[^\W\d_])")
 _ITEM = re.compile(r"^\d{1,3}[.)]\s")
 _RULE_DISTANCE = 16.0  # points
 _MOST_LINES = 40
@@ -47,7 +48,7 @@ def footnotes_from(lines: Sequence[Line], *, body: float, page: Rect, rules: Seq
 
 def begins_footnote(text: str) -> bool:
     """Tell whether a line begins with the mark of a footnote: "1Saws", "† of steel"."""
-    return _MARK.match(text) is not None
+    return _RAISED_MARK.match(text) is not None or _MARK.match(text) is not None
 
 
 def is_under_rule(line: Line, rules: Sequence[Rect]) -> bool:

@@ -25,7 +25,7 @@ class Paragraph:
     Attributes:
         text: with `HYPHEN_AT_END` where a line ended with a hyphen inside of a word.
         size: of its type, in points.
-        lines: how many there are.
+        lines: how many there are; pieces of one row are one.
         bold: whether all of them are.
         is_full: whether the last line fills its column, so that it may go on in the next.
     """
@@ -78,8 +78,7 @@ def joined_lines(lines: Sequence[Line]) -> str:
     """Return the text of lines that belong together."""
     text = lines[0].text if lines else ""
     for before, line in pairwise(lines):
-        same_row = line.box.top < before.box.bottom - 0.5 * before.box.height
-        text = joined(text, line.text, same_row=same_row)
+        text = joined(text, line.text, same_row=_on_row(line, before))
     return " ".join(text.split())
 
 
@@ -93,6 +92,10 @@ def joined(text: str, more: str, *, same_row: bool = False) -> str:
     if is_east_asian(text[-1]) and is_east_asian(more[0]):
         return text + more
     return f"{text} {more}"
+
+
+def _on_row(line: Line, before: Line) -> bool:
+    return line.box.top < before.box.bottom - 0.5 * before.box.height
 
 
 def ends_sentence(text: str) -> bool:
@@ -136,7 +139,7 @@ def _paragraph(group: Sequence[Line], column: Rect) -> Paragraph:
         joined_lines(group),
         union(line.box for line in group),
         main.size,
-        len(group),
+        1 + sum(not _on_row(line, before) for before, line in pairwise(group)),
         all(line.bold for line in group),
         last.box.right > column.right - 0.04 * column.width - 0.5 * last.size,
     )

@@ -78,7 +78,8 @@ def _repeated(found: Sequence[MarginText], *, fewest: int) -> set[tuple[int, int
     """Return those whose text, numbers aside, stands at one height on several pages."""
     groups: dict[tuple[str, bool], list[MarginText]] = defaultdict(list)
     for text in found:
-        groups[_NUMBERS.sub("#", text.text.lower()), text.at_top].append(text)
+        words = " ".join(_NUMBERS.sub(" ", text.text.lower()).split())  # left and right pages swap them
+        groups[words or "#", text.at_top].append(text)
     heads: set[tuple[int, int]] = set()
     for members in groups.values():
         levels = Counter(round(member.height / _SAME_HEIGHT) for member in members)

@@ -22,8 +22,8 @@ def addresses_of(node: LexborNode, attributes: Attributes) -> list[str]:
     goes first. An address within the page ("data:") stands for the picture only where no other is given.
     """
     source = attributes.get("src") or ""
-    if len(attributes) <= 2 and source and not source.startswith("data:"):
-        return [source]  # most have no more than an alternative text
+    if len(attributes) == 1 + ("alt" in attributes) and source:
+        return [source]
     found = [attributes.get(name) or "" for name in _LATER]
     found.append(source)
     for name in _SETS:

@@ -7,14 +7,18 @@ import io
 import warnings
 from pathlib import Path
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, features
 
+from plait.extras import require
 from plait.schema import Picture
 
 LONGEST_SIDE_PX = 1600
 # Modes whose PNG or JPEG bytes any later decoder turns into the same colours.
 _PLAIN_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA"})
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP")
+_PHOTOGRAPHS = frozenset({"JPEG", "WEBP", "MPO", "HEIF", "AVIF"})
+_AVIF_BRANDS = (b"avif", b"avis")
+_LARGEST_RATIO = 200  # of the sides; a picture beyond it shows nothing at any size
 _ORIENTATION = 0x0112
 
 
@@ -49,10 +53,14 @@ class PictureStore:
             BadPictureError: not a picture, damaged, or too many pixels.
         """
         with opened(data, max_pixels=self._max_pixels) as image:
-            if _is_plain(image):
-                return self._write(data, ".png" if image.format == "PNG" else ".jpg", image.size)
-            upright = ImageOps.exif_transpose(image)
-            return self.draw(upright, photographic=image.format in ("JPEG", "WEBP", "MPO"))
+            return self.keep_opened(image, data)
+
+    def keep_opened(self, image: Image.Image, data: bytes) -> Picture:
+        """Keep a picture that `opened` gave, from its bytes; see `keep`."""
+        if _is_plain(image):
+            return self._write(data, ".png" if image.format == "PNG" else ".jpg", image.size)
+        upright = ImageOps.exif_transpose(image)
+        return self.draw(upright, photographic=image.format in _PHOTOGRAPHS)
 
     def draw(self, image: Image.Image, *, photographic: bool | None = None) -> Picture:
         """Keep a decoded picture, as JPEG when it is a photograph and as PNG when it is drawn.
@@ -84,15 +92,15 @@ def opened(data: bytes, *, max_pixels: int) -> Image.Image:
 
     Raises:
         BadPictureError: not a picture, damaged, or more than `max_pixels`.
+        MissingExtraError: a HEIC picture, and the extra that reads them is not installed.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of much that it repairs by itself
             # Our own check below is the limit; Pillow's would only warn up to twice its value.
-            image = Image.open(io.BytesIO(data), formats=_FORMATS)
+            image = Image.open(io.BytesIO(data), formats=_formats(data))
             width, height = image.size
-            if width * height > max_pixels:
-                raise TooManyPixelsError(f"{width} x {height} pixels, more than {max_pixels:,}")
+            check_size(image, max_pixels=max_pixels)
             if image.format == "JPEG":
                 image.draft(None, (LONGEST_SIDE_PX, LONGEST_SIDE_PX))
                 shrunk = image.size != (width, height)
@@ -106,6 +114,31 @@ def opened(data: bytes, *, max_pixels: int) -> Image.Image:
         raise TooManyPixelsError(f"more than {max_pixels:,} pixels") from error
     except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, OverflowError) as error:
         raise BadPictureError("not a picture, or a damaged one") from error
+
+
+def check_size(image: Image.Image, *, max_pixels: int) -> None:
+    """Check the sides of a picture that is not decoded yet.
+
+    Raises:
+        BadPictureError: more than `max_pixels`, or a mere line.
+    """
+    width, height = image.size
+    if width * height > max_pixels:
+        raise TooManyPixelsError(f"{width} x {height} pixels, more than {max_pixels:,}")
+    if max(image.size) > _LARGEST_RATIO * max(1, min(image.size)):
+        raise BadPictureError(f"{width} x {height} pixels, a mere line")
+
+
+def _formats(data: bytes) -> tuple[str, ...]:
+    """Return what a picture may be; the readers of HEIC and AVIF are looked for where one comes."""
+    if data[4:8] != b"ftyp":
+        return _FORMATS
+    if data[8:12] in _AVIF_BRANDS:
+        if not features.check("avif"):
+            raise BadPictureError("an AVIF picture, which needs Pillow 11.3 or later")
+        return ("AVIF",)
+    require("pi_heif").register_heif_opener()
+    return ("HEIF",)
 
 
 def flattened(image: Image.Image) -> Image.Image:

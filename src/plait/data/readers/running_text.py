@@ -12,8 +12,10 @@ from plait.data.readers.geometry import Rect, overlap
 from plait.data.readers.layout import Line
 
 _FEWEST_WORDS = 5
+_SHORTEST_WORDS = 2.4  # letters, on average; less are letters of a listing set apart
 _ALIKE_EDGES = 3  # lines that end at one x are justified
 _MARGIN = (0.11, 0.93)  # of the page height: running heads are above, page numbers below
+_LABEL_REACH = 9.0  # points: words this close to what is drawn are no running head
 _MOST_OF_PAGE = 0.6
 _NEIGHBOURS = 60  # lines looked at around one
 _STEP = 1.6  # of the type size, from one line of a paragraph to the next
@@ -63,8 +65,8 @@ def running_text(
         regions: what is drawn on it; text in a frame is not running.
         leave: lines known to be something else.
     """
-    solid = [region.box for region in regions if region.solid]
-    frames = [box for box in solid if box.height > 20 and box.area < _MOST_OF_PAGE * page.area]
+    shapes = [region.box for region in regions if region.is_shape]
+    frames = [box for box in shapes if box.height > 20 and box.area < _MOST_OF_PAGE * page.area]
     open_ = [
         i
         for i, line in enumerate(lines)
@@ -75,7 +77,7 @@ def running_text(
         i
         for i in open_
         if (lines[i].box.bottom < _MARGIN[0] * page.height or lines[i].box.top > _MARGIN[1] * page.height)
-        and not any(box.grown(4).meets(lines[i].box) for box in solid)
+        and not any(box.grown(_LABEL_REACH).meets(lines[i].box) for box in shapes)
     }
     return frozenset(prose | margins)
 
@@ -88,19 +90,16 @@ def _paragraphs(lines: Sequence[Line], candidates: Sequence[int]) -> set[int]:
     if not sizes:
         return set()
     usual = sizes.most_common(1)[0][0] / 2
-    long = [i for i in candidates if _is_prose(lines[i], usual)]
+    long = [i for i in candidates if is_prose(lines[i].text) and 0.75 < lines[i].size / (usual or 1.0) < 1.5]
     ends = Counter(round(lines[i].box.right / 2) for i in long)
     justified = {
-        i
-        for i in long
-        if sum(ends[round(lines[i].box.right / 2) + d] for d in (-1, 0, 1)) >= _ALIKE_EDGES
+        i for i in long if sum(ends[round(lines[i].box.right / 2) + d] for d in (-1, 0, 1)) >= _ALIKE_EDGES
     }
     order = sorted(candidates, key=lambda i: lines[i].box.top)
     tops = [lines[i].box.top for i in order]
     found = set(justified)
     if len(justified) < 0.6 * len(long):
-        set_of_long = {i for i in long if len(lines[i].text.split()) > _FEWEST_WORDS + 2}
-        found |= {i for i in set_of_long if _close(i, lines, order, tops, set_of_long)}
+        found |= {i for i in long if _close(i, lines, order, tops, set(long))}
     for way in (order, order[::-1]):
         for i in way:
             if i not in found and _close(i, lines, order, tops, found):
@@ -108,11 +107,13 @@ def _paragraphs(lines: Sequence[Line], candidates: Sequence[int]) -> set[int]:
     return found
 
 
-def _is_prose(line: Line, usual: float) -> bool:
-    words = line.text.split()
-    if len(words) < _FEWEST_WORDS or not 0.75 < line.size / (usual or 1.0) < 1.35:
-        return False
-    return sum(c.isalpha() or c == " " for c in line.text) > 0.7 * len(line.text)
+def is_prose(text: str) -> bool:
+    """Tell whether a line reads like running text: words of letters, several of them."""
+    letters = sum(c.isalpha() for c in text)
+    words = max(len(text.split()), sum(letter >= "\u2e80" for letter in text) // 2)
+    return (
+        words >= _FEWEST_WORDS and letters > 0.6 * len(text) and letters > _SHORTEST_WORDS * text.count(" ")
+    )
 
 
 def _close(
@@ -126,13 +127,12 @@ def _close(
         other = lines[j]
         if other.box.top > line.box.top + reach:
             return False
-        if (
-            j != i
-            and j in others
-            and 0.9 < other.size / line.size < 1.12
-            and abs(other.box.top - line.box.top) > 0.5 * line.size
-            and abs(other.box.left - line.box.left) < 3 * line.size
-            and overlap(other.box.left, other.box.right, line.box.left, line.box.right) > 0
-        ):
+        if j == i or j not in others or not 0.9 < other.size / line.size < 1.12:
+            continue
+        across = overlap(other.box.left, other.box.right, line.box.left, line.box.right)
+        if abs(other.box.top - line.box.top) < 0.5 * line.size:
+            if across > -1.5 * line.size:
+                return True
+        elif across > 0 and abs(other.box.left - line.box.left) < 3 * line.size:
             return True
     return False

@@ -16,7 +16,7 @@ from typing import Generic, Protocol, TypeVar
 
 from plait.data.readers.attachments import Allowance, members_of
 from plait.data.readers.base import ARCHIVE_SUFFIXES, MAIL_SUFFIXES, ReadLimits, ReadTask, document_id
-from plait.data.readers.child import Child
+from plait.data.readers.child import Child, pictures_of
 from plait.errors import ReadError
 from plait.schema import Document
 
@@ -145,7 +145,7 @@ class ReaderPool:
                     result = replace(result, warnings=(*result.warnings, *warnings))
                 if isinstance(result, Document) and job.container:
                     result = replace(result, metadata={**result.metadata, "container": job.container})
-                _clear(job.task.spool)
+                _clear(job.task.spool, result)
                 task = job.task
                 yield Outcome(job.item, task.source, task.path, task.spool, result, not job.container)
 
@@ -257,10 +257,12 @@ def _task(path: Path, source: str, root: Path, spool: Path) -> ReadTask:
     return ReadTask(path, source, root, spool)
 
 
-def _clear(spool: Path) -> None:
-    """Delete what was unpacked: the folders below a document's spool."""
+def _clear(spool: Path, result: Document | ReadError) -> None:
+    """Delete what a document's spool holds but its pictures: what was unpacked, what a dead child left."""
+    pictures = pictures_of(result) if isinstance(result, Document) else ()
+    kept = {os.path.basename(picture.path) for picture in pictures}
     with os.scandir(spool) as entries:
-        folders = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
-    for folder in folders:
-        with contextlib.suppress(RecursionError):  # the whole spool goes at the end
-            shutil.rmtree(folder, ignore_errors=True)
+        others = [entry for entry in entries if entry.name not in kept]
+    for entry in others:
+        with contextlib.suppress(OSError, RecursionError):  # the whole spool goes at the end
+            shutil.rmtree(entry) if entry.is_dir(follow_symlinks=False) else os.unlink(entry)

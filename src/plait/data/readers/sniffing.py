@@ -70,11 +70,11 @@ _NAMES: dict[Kind, str] = {
 }
 _TEXT_KINDS = frozenset({"markdown", "text", "delimited", "notebook", "mail", "subtitles"})
 _IMAGE_HEADS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*")
-_HTML_HEAD = re.compile(
-    rb"^\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*(?:<!doctype\s+html|<html|<head\b|<body\b)", re.I | re.S
-)
+# Comments are taken whole or not at all: a thousand of them must not be tried in every combination.
+_BEFORE = rb"^\s*+(?:<\?xml[^>]*+>\s*+)?+(?:<!--(?>.*?-->)\s*+)*+"
+_HTML_HEAD = re.compile(_BEFORE + rb"(?:<!doctype\s+html|<html|<head\b|<body\b)", re.I | re.S)
 _SVG_HEAD = re.compile(
-    rb"^\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*(?:<!doctype\s+svg[^>]*>\s*)?(?:<!--.*?-->\s*)*<svg[\s>]",
+    _BEFORE + rb"(?:<!doctype\s+svg[^>\[]*+(?:\[[^\]]*+\])?+\s*+>\s*+)?+(?:<!--(?>.*?-->)\s*+)*+<svg[\s>]",
     re.I | re.S,
 )
 _PICTURE_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis")

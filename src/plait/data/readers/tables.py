@@ -18,6 +18,7 @@ from plait.data.readers.captions import Caption, find_captions
 from plait.data.readers.drawn import THIN, Drawn
 from plait.data.readers.geometry import Rect, overlap, union
 from plait.data.readers.layout import Line
+from plait.data.readers.running_text import is_prose
 
 _SHORTEST_RULE = 24.0  # points
 _EDGES = 4.0  # points: rules of one table begin and end this close
@@ -28,7 +29,11 @@ _NARROWEST_GAP = 4.0  # points between columns
 _CAPTION_DISTANCE = 40.0  # points
 _TALLEST_CELL = 150.0  # points, of a drawn box that may be one
 _TEXT_WORDS = 7  # a line of more across the whole width is text
+_FULLNESS = 0.06  # of a table's area, covered by words
+_FEWEST_CELLS = 6  # of a table without a caption
+_OF_A_FIGURE = 20.0  # points: a caption of a figure must be closer than a table's to name a table
 _NUMBERED_LINE = re.compile(r"\d{1,4}[:.]?$")
+_LISTING = re.compile(r"(?:Algorithm\w*|Listing|Code|Procedure|算法|演算法)\s*\d|Algorithm\w*[:.]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -385,17 +390,24 @@ def _is_table(
     texts: Sequence[Sequence[str]], rows: Sequence[_Row], edges: Sequence[float], box: Rect
 ) -> bool:
     """Tell a table from framed text, a listing with numbered lines, or columns of text between rules."""
-    if len(texts) < 2 or len(rows) < 2:
+    if len(texts) < 2 or len(rows) < 2 or _LISTING.match(" ".join(piece.text for piece in rows[0])):
         return False
     filled = [sum(bool(cell) for cell in row) for row in texts]
     if sum(count > 1 for count in filled) < max(2, 0.5 * len(texts)):
         return False
     if sum(filled) < 0.35 * len(texts) * (len(edges) + 1):
         return False
+    if sum(piece.box.area for row in rows for piece in row) < _FULLNESS * box.area:
+        return False  # a drawing with few words in it
     if len(edges) > 1:
         return True
     first = [row[0] for row in texts if row[0]]
-    if len(first) > 2 and all(_NUMBERED_LINE.match(text) for text in first) and first[0][0] in "01":
+    numbered = [int(text.rstrip(":.")) for text in first if _NUMBERED_LINE.match(text)]
+    if (
+        len(numbered) > 2
+        and len(numbered) > 0.6 * len(first)
+        and numbered[-1] - numbered[0] < 2 * len(numbered)
+    ):
         return False
     return not _is_running_text(rows, edges[0], box)
 
@@ -415,7 +427,7 @@ def _is_running_text(rows: Sequence[_Row], edge: float, box: Rect) -> bool:
 def _captioned(tables: Sequence[Table], captions: Sequence[Caption], lines: Sequence[Line]) -> list[Table]:
     """Give each table the caption next to it; one that a figure's caption names is none."""
     pairs = sorted(
-        (distance, place, caption.first)
+        (distance + (0 if caption.of_table else _OF_A_FIGURE), place, caption.first)
         for place, table in enumerate(tables)
         for caption in captions
         if (distance := _distance(table.box, lines[caption.first].box, caption)) < _CAPTION_DISTANCE
@@ -430,8 +442,30 @@ def _captioned(tables: Sequence[Table], captions: Sequence[Caption], lines: Sequ
     return [
         _with_caption(table, owner[place], lines) if place in owner else table
         for place, table in enumerate(tables)
-        if place not in owner or owner[place].of_table
+        if (owner[place].of_table if place in owner else _stands_alone(table, captions, lines))
     ]
+
+
+def _stands_alone(table: Table, captions: Sequence[Caption], lines: Sequence[Line]) -> bool:
+    """Tell whether a table without a caption is one; not a small grid, nor part of a captioned figure."""
+    if len(table.rows) * len(table.rows[0]) < _FEWEST_CELLS:
+        return False
+    box = table.box
+    below = [
+        caption.box.top
+        for caption in captions
+        if not caption.of_table
+        and caption.box.top > box.bottom
+        and overlap(caption.box.left, caption.box.right, box.left, box.right) > 0
+    ]
+    if not below:
+        return True
+    return any(
+        box.bottom < line.box.top < min(below) - 1
+        and overlap(line.box.left, line.box.right, box.left, box.right) > 0
+        and is_prose(line.text)
+        for line in lines
+    )
 
 
 def _distance(table: Rect, first: Rect, caption: Caption) -> float:

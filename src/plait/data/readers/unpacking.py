@@ -299,11 +299,11 @@ def _ends(infos: list[zipfile.ZipInfo], file: BinaryIO, source: str) -> dict[int
     """Return where the bytes of each member must end, by where they begin."""
     size = file.seek(0, 2)
     starts = [info.header_offset for info in infos]
-    ends = dict(zip(starts, [*starts[1:], size], strict=True))
-    for info, end in zip(infos, [*starts[1:], size], strict=True):
+    following = [*starts[1:], size][: len(starts)]
+    for info, end in zip(infos, following, strict=True):
         if info.header_offset + _LOCAL_HEAD + info.compress_size > end:
             raise ReadError(source, "a ZIP file whose members share their bytes", _UNPACK_ELSEWHERE)
-    return ends
+    return dict(zip(starts, following, strict=True))
 
 
 def _inflated(stored: Iterator[bytes], *, packed: bool) -> Iterator[bytes]:

@@ -20,8 +20,10 @@ _CHUNK = 2**20
 _LONGEST_TAG = 4096
 _MOST_PICTURES = 2000
 # A cell that holds something: an empty one that only has a style closes itself.
-_CELL = re.compile(rb"""<(?:\w+:)?c\s[^>]*?\br\s*=\s*["']([A-Za-z]{1,3})(\d{1,7})["'][^>]*(?<!/)>""")
-_ROW = re.compile(rb"""<(\w+:)?row\s[^>]*?\br\s*=\s*["'](\d{1,7})["']""")
+_CELL = re.compile(
+    rb"""<(?:\w+:)?c\s[^>]{0,500}?\br\s*=\s*["']([A-Za-z]{1,3})(\d{1,7})["'][^>]{0,500}(?<!/)>"""
+)
+_ROW = re.compile(rb"""<(\w+:)?row\s[^>]{0,500}?\br\s*=\s*["'](\d{1,7})["']""")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,20 +7,25 @@ from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 _DEEPEST = 500
+_LONGEST_ENTITY = 100
 
 
 class BadXmlError(ValueError):
     """XML that cannot be used; the message says why, in a few words."""
 
 
-def tree_of(data: bytes) -> Element:
+def tree_of(data: bytes, *, deepest: int = _DEEPEST) -> Element:
     """Return the root element of an XML file; names of other namespaces are "{address}name".
 
-    A document type is skipped, with the files it names. Entities of the file's own are refused: nested,
-    they unfold to any size.
+    A document type is skipped, with the files it names. Of entities only short ones are taken that hold no
+    others, as drawing programs write for addresses: nested, they unfold to any size.
+
+    Args:
+        data: the whole file.
+        deepest: how many elements may lie in each other.
 
     Raises:
-        BadXmlError: not well-formed, declares entities, or nests more than 500 deep.
+        BadXmlError: not well-formed, declares entities, or nests deeper.
     """
     builder = TreeBuilder()
     parser = expat.ParserCreate(namespace_separator="}")
@@ -29,8 +34,8 @@ def tree_of(data: bytes) -> Element:
     def start(name: str, attributes: dict[str, str]) -> None:
         nonlocal depth
         depth += 1
-        if depth > _DEEPEST:
-            raise BadXmlError(f"nests more than {_DEEPEST} deep")
+        if depth > deepest:
+            raise BadXmlError(f"nests more than {deepest} deep")
         builder.start(_qualified(name), {_qualified(k): v for k, v in attributes.items()})
 
     def end(name: str) -> None:
@@ -41,7 +46,7 @@ def tree_of(data: bytes) -> Element:
     parser.StartElementHandler = start
     parser.EndElementHandler = end
     parser.CharacterDataHandler = builder.data
-    parser.EntityDeclHandler = _refuse_entity
+    parser.EntityDeclHandler = _refuse_harmful_entity
     try:
         parser.Parse(data, True)
     except (expat.ExpatError, ValueError, LookupError) as error:
@@ -77,6 +82,11 @@ def _stop(name: str, attributes: dict[str, str]) -> NoReturn:
 
 def _refuse_entity(*_declared: object) -> NoReturn:
     raise BadXmlError("declares entities")
+
+
+def _refuse_harmful_entity(name: str, is_parameter: bool, value: str | None, *_elsewhere: object) -> None:
+    if is_parameter or value is None or len(value) > _LONGEST_ENTITY or "&" in value or "%" in value:
+        raise BadXmlError("declares entities")
 
 
 def _qualified(name: str) -> str:

@@ -3,9 +3,9 @@
     OMP_NUM_THREADS=1 python -m benchmarks.reading.memory [--pages N] [--dpi N] [--write NAME]
 
 The pages are those of LaTeX manuals where the package texlive-science-doc is in the cache (see
-benchmarks.real_input.fetch), otherwise of the two-column sample, over and over. Each way runs in a new process
-that does nothing but read: no encoder, no index. Memory is resident; it is looked at 20 times a second. Pages
-that parent and child share count for both.
+benchmarks.real_input.fetch), otherwise of the two-column sample, over and over. Each way runs in a new
+process that does nothing but read: no encoder, no index. Memory is resident; it is looked at 20 times a
+second. Pages that parent and child share count for both.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def main() -> None:
 def measured(what: str, files: Sequence[Path], *, dpi: int) -> Peak:
     """Read files one after the other through a pool of one child, and drop what was read."""
     # Only now: the process that makes the files needs none of it.
-    from benchmarks.reading.speed_material import Item
+    from benchmarks.reading.speed_items import Item
     from plait.data.readers.base import ReadLimits
     from plait.data.readers.sandbox import ReaderPool
     from plait.schema import Document
@@ -89,15 +89,18 @@ def measured(what: str, files: Sequence[Path], *, dpi: int) -> Peak:
     items = [Item(path, f"{number}/{path.name}", path.parent) for number, path in enumerate(files)]
     pages = failed = 0
     started = time.perf_counter()
-    with tempfile.TemporaryDirectory(prefix="plait-spool-") as spool, Watch() as watch:
-        with ReaderPool(1, ReadLimits(page_dpi=dpi)) as pool:
-            for outcome in pool.read_many(items, spool=spool):
-                if isinstance(outcome.result, Document):
-                    pages += len(outcome.result.pages)
-                else:
-                    failed += 1
-                    print(outcome.result, file=sys.stderr)
-                shutil.rmtree(outcome.spool, ignore_errors=True)
+    with (
+        tempfile.TemporaryDirectory(prefix="plait-spool-") as spool,
+        Watch() as watch,
+        ReaderPool(1, ReadLimits(page_dpi=dpi)) as pool,
+    ):
+        for outcome in pool.read_many(items, spool=spool):
+            if isinstance(outcome.result, Document):
+                pages += len(outcome.result.pages)
+            else:
+                failed += 1
+                print(outcome.result, file=sys.stderr)
+            shutil.rmtree(outcome.spool, ignore_errors=True)
     return Peak(
         what=what,
         files=len(files),
@@ -168,7 +171,7 @@ def _files(way: str, pages: int, folder: Path) -> list[Path]:
     material = MATERIAL["latex"](folder) or MATERIAL["sample"](folder)
     files: list[Path] = []
     count = 0
-    for item in cycle(material.items):
+    for item in cycle(material.items if material is not None else ()):
         if count >= pages:
             break
         files.append(item.path)
@@ -216,7 +219,7 @@ def keep(peaks: Sequence[Peak], file: Path) -> None:
 
 def to_markdown(peaks: Sequence[Peak]) -> str:
     """Return a table, a row for each way."""
-    head = "| read | files | MB of files | pages | parent, MB | child, MB | both at once, MB | seconds | failed |"
+    head = "| read | files | MB of files | pages | parent, MB | child, MB | at once, MB | seconds | failed |"
     return "\n".join([head, "|---" * 9 + "|", *map(_line, peaks)])
 
 

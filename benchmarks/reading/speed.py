@@ -23,7 +23,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean, median
 
-from benchmarks.reading.speed_material import MATERIAL, Item, Material
+from benchmarks.reading.speed_items import Item, Material
+from benchmarks.reading.speed_material import MATERIAL
 from plait.data.readers.base import ReadLimits
 from plait.data.readers.dispatch import read_in_process
 from plait.data.readers.sandbox import ReaderPool

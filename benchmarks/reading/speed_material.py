@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from email.message import EmailMessage
 from functools import partial
 from pathlib import Path
@@ -18,28 +17,11 @@ from pptx.util import Inches
 from benchmarks.reading import sample_figures
 from benchmarks.reading.sample import make
 from benchmarks.reading.sample_prose import Prose
+from benchmarks.reading.speed_items import Item, Material
 from benchmarks.real_input.fetch import CACHE
 
 _FILES = 200  # of a manual, drawn from all
 _SECTIONS = 20  # of a file that is made
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A file to read, as `ReaderPool.read_many` wants it."""
-
-    path: Path
-    source: str
-    root: Path
-
-
-@dataclass(frozen=True, slots=True)
-class Material:
-    """Some files of one kind, and what of them is counted: "pages" or "files"."""
-
-    name: str
-    unit: str
-    items: tuple[Item, ...]
 
 
 def _manual(name: str, package: str, suffix: str, unit: str, files: int, work: Path) -> Material | None:

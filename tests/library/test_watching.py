@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,12 +36,23 @@ class Watching:
     def next(self) -> Followed:
         return self._told.get(timeout=_SECONDS)
 
-    def counts(self) -> tuple[int, int, list[str], list[str]]:
-        """Return what the next batch added, updated, removed, and failed to read."""
-        told = self.next()
-        assert told.error == ""
-        report = told.report
-        return report.added, report.updated, sorted(told.removed), [f.source for f in report.failed]
+    def expect(
+        self, *, added: int = 0, updated: int = 0, removed: Sequence[str] = (), failed: Sequence[str] = ()
+    ) -> None:
+        """Wait until so much has been told, in however many batches; nothing else may be."""
+        total: list[object] = []
+        want = (
+            ["added"] * added + ["updated"] * updated + [f"-{s}" for s in removed] + [f"!{s}" for s in failed]
+        )
+        while len(total) < max(1, len(want)):
+            told = self.next()
+            assert told.error == ""
+            report = told.report
+            total += ["added"] * report.added + ["updated"] * report.updated + [f"-{s}" for s in told.removed]
+            total += [f"!{failure.source}" for failure in report.failed]
+            if not want:
+                break
+        assert sorted(map(str, total)) == sorted(want)
 
     def end(self) -> None:
         self.stop.set()
@@ -57,8 +68,7 @@ class Watching:
                     self.folder,
                     stop=self.stop,
                     on_report=self._told.put,
-                    settle_seconds=0.1,
-                    **options,  # type: ignore[arg-type]
+                    **{"settle_seconds": 0.1, **options},  # type: ignore[arg-type]
                 )
             except Exception as error:
                 self.errors.append(error)
@@ -83,38 +93,31 @@ def stored(folder: Path) -> list[str]:
 def test_files_that_come_change_move_and_go_are_followed(tmp_path: Path) -> None:
     page = write_page(tmp_path, "boiler", "Descale the boiler.", "red")
     with watching(tmp_path) as watched:
-        assert watched.counts() == (1, 0, [], [])
-        write_page(tmp_path, "grinder", "Turn the collar.")
-        assert watched.counts() == (1, 0, [], [])
+        watched.expect(added=1)
         page.write_text("<h1>boiler</h1><p>Another text.</p>")
-        told = watched.next()  # with the picture, which no document shows any more
-        assert (told.report.updated, told.report.added) == (1, 0)
-        (tmp_path / "grinder.html").rename(tmp_path / "mill.html")
-        assert watched.counts() == (1, 0, [], [])
-        assert watched.counts() == (0, 0, ["grinder.html"], [])
-        (tmp_path / "outside").mkdir()
-        write_page(tmp_path / "outside", "a", "One.")
-        write_page(tmp_path / "outside", "b", "Two.")
-        assert watched.counts() == (2, 0, [], [])
-        (tmp_path / "outside").rename(tmp_path.parent / f"{tmp_path.name}-away")
-        assert watched.counts() == (0, 0, ["outside/a.html", "outside/b.html"], [])
-    assert stored(tmp_path) == ["boiler.html", "mill.html"]
+        watched.expect(updated=1)
+        page.rename(tmp_path / "kettle.html")
+        watched.expect(added=1, removed=["boiler.html"])
+        (tmp_path / "new").mkdir()
+        write_page(tmp_path / "new", "a", "One.")
+        write_page(tmp_path / "new", "b", "Two.")
+        watched.expect(added=2)
+        (tmp_path / "new").rename(tmp_path.parent / f"{tmp_path.name}-away")
+        watched.expect(removed=["new/a.html", "new/b.html"])
+    assert stored(tmp_path) == ["kettle.html"]
 
 
 def test_what_happened_while_nobody_watched_is_caught_up_with(tmp_path: Path) -> None:
     for name in ("boiler", "grinder", "filter"):
         write_page(tmp_path, name, f"The {name}.")
     with watching(tmp_path) as watched:
-        assert watched.counts() == (3, 0, [], [])
+        watched.expect(added=3)
     (tmp_path / "boiler.html").unlink()
     (tmp_path / "grinder.html").write_text("<p>Changed.</p>")
     write_page(tmp_path, "pump", "The pump.")
     os.utime(tmp_path / "pump.html", (0, 0))
     with watching(tmp_path) as watched:
-        told = [watched.next() for _ in range(2)]
-        while len(stored(tmp_path)) != 3 or sum(t.report.updated for t in told) != 1:
-            told.append(watched.next())
-        assert sum((t.removed for t in told), ()) == ("boiler.html",)
+        watched.expect(added=1, updated=1, removed=["boiler.html"])
     assert stored(tmp_path) == ["filter.html", "grinder.html", "pump.html"]
 
 
@@ -125,26 +128,26 @@ def test_rules_hold_and_what_cannot_be_read_is_told_once(tmp_path: Path) -> None
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.7\nnothing")
     with watching(tmp_path, ignore=["secret*"]) as watched:
-        assert watched.counts() == (0, 0, [], ["pipe", "broken.pdf"])
+        watched.expect(failed=["pipe", "broken.pdf"])
         write_page(tmp_path, "secret", "Not this.")
         write_page(tmp_path, "boiler", "This.")
-        assert watched.counts() == (1, 0, [], [])
+        watched.expect(added=1)
         (tmp_path / ".gitignore").write_text("")  # the draft may come now
-        assert watched.counts() == (1, 0, [], [])
+        watched.expect(added=1)
     assert stored(tmp_path) == ["boiler.html", "drafts/a.html"]
 
 
 def test_a_file_is_read_once_it_is_written(tmp_path: Path) -> None:
-    with watching(tmp_path) as watched:
-        assert watched.counts() == (0, 0, [], [])
+    with watching(tmp_path, settle_seconds=1.0) as watched:
+        watched.expect()
         with (tmp_path / "long.html").open("w") as file:
-            for number in range(8):
+            for number in range(12):
                 file.write(f"<p>Paragraph {number}.</p>")
                 file.flush()
-                threading.Event().wait(0.03)
-        assert watched.counts() == (1, 0, [], [])
+                threading.Event().wait(0.1)
+        watched.expect(added=1)
     with Library(tmp_path, encoder=TinyEncoder()) as library:
-        assert "Paragraph 7" in next(library.units()).text
+        assert "Paragraph 11" in next(library.units()).text
 
 
 def test_another_writer_is_waited_for_and_finds_the_library_free_in_between(
@@ -155,7 +158,7 @@ def test_another_writer_is_waited_for_and_finds_the_library_free_in_between(
     monkeypatch.setitem(options, "timeout_seconds", 0.05)
     write_page(tmp_path, "boiler", "The boiler.")
     with watching(tmp_path) as watched:
-        assert watched.counts() == (1, 0, [], [])
+        watched.expect(added=1)
         with FileLock(str(tmp_path / ".plait" / "lock"), timeout=_SECONDS):
             write_page(tmp_path, "grinder", "The grinder.")
             assert "another process is writing" in watched.next().error
@@ -170,7 +173,7 @@ def test_a_folder_that_is_taken_away_keeps_its_documents(tmp_path: Path) -> None
     folder.mkdir()
     write_page(folder, "boiler", "The boiler.")
     watched = Watching(folder, tmp_path)
-    assert watched.counts() == (1, 0, [], [])
+    watched.expect(added=1)
     folder.rename(tmp_path / "away")
     folder.mkdir()
     watched._thread.join(_SECONDS)
@@ -199,6 +202,6 @@ def test_where_the_system_tells_nothing_the_folder_is_looked_at_now_and_then(
     monkeypatch.setattr("watchfiles.watch", refusing)
     monkeypatch.setattr("plait.library.watching._RETRY_SECONDS", 0.05)
     with watching(tmp_path) as watched:
-        assert watched.counts() == (0, 0, [], [])
+        watched.expect()
         write_page(tmp_path, "boiler", "The boiler.")
-        assert watched.counts() == (1, 0, [], [])
+        watched.expect(added=1)

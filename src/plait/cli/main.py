@@ -21,10 +21,12 @@ from plait.cli import (
     ingest,
     mine,
     models,
+    read,
     search,
     serve,
     snapshot,
     train,
+    watch,
 )
 from plait.cli.console import fail
 from plait.errors import LibraryError, MissingExtraError, ModelError, PlaitError
@@ -39,6 +41,8 @@ app = typer.Typer(
 app.command()(ingest.add)
 app.command()(search.search)
 app.command()(ask.ask)
+app.command()(read.read)
+app.command()(watch.watch)
 app.command()(ingest.status)
 app.command()(ingest.remove)
 app.command()(doctor.doctor)

@@ -59,7 +59,8 @@ def read(
         failed = list(map(str, found.skipped))
         for remark in found.warnings:
             warn(remark)
-        for count, outcome in enumerate(pool.read_many(found, spool=spool)):
+        parted = ""
+        for outcome in pool.read_many(found, spool=spool):
             if isinstance(outcome.result, ReadError):
                 failed.append(str(outcome.result))
                 continue
@@ -67,7 +68,8 @@ def read(
             if as_json:
                 _print(json.dumps(_kept(document, keep).to_dict(), ensure_ascii=False))
             else:
-                _print(("\n" if count else "") + markdown_of(document, path_of=keep), end="")
+                _print(parted + markdown_of(document, path_of=keep), end="")
+                parted = "\n"
             for remark in document.warnings:
                 warn(f"{document.source}: {remark}")
             shutil.rmtree(outcome.spool, ignore_errors=True)

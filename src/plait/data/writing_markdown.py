@@ -17,9 +17,11 @@ _MARKS = re.compile(
     r"[\\`]|\*(?=\S)|(?<=\S)\*|(?<![^\W_])_(?=\S)|(?<=\S)_(?![^\W_])|<(?=[A-Za-z/!?])|[\[\]]|&(?=[#A-Za-z])|~(?=~)"
     r"|!(?=\[)"
 )
-_LINE_MARKS = re.compile(r"^(?:(#{1,6})(?=\s|$)|([>+=|:-])|(\d{1,9})([.)])(?=\s|$)|(~{3,}))")
+_LINE_MARKS = re.compile(r"^(?:(#{1,6})(?=\s|$)|([>+=|:*_-])|(\d{1,9})([.)])(?=\s|$)|(~{3,}))")
 _UNSEEN = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f]")
 _ROLES = {"footnote": "Footnote", "notes": "Notes"}
+
+_YAML_WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null"})
 
 PathOf = Callable[[Picture], str]
 
@@ -39,7 +41,7 @@ def markdown_of(document: Document, *, path_of: PathOf | None = None) -> str:
 def _front(document: Document) -> str:
     """Return title, source and metadata as YAML; JSON strings are YAML, and need no other care."""
     values = {"title": document.title, "source": document.source, **document.metadata}
-    lines = [f"{_key(key)}: {_value(value)}" for key, value in values.items()]
+    lines = [f"{_value(key)}: {_value(value)}" for key, value in values.items()]
     held = [f"  - {_value(attachment.name)}" for attachment in document.attachments]
     return "\n".join(["---", *lines, *(["holds:", *held] if held else []), "---"])
 
@@ -153,10 +155,6 @@ def _clean(text: str) -> str:
     return _UNSEEN.sub("", text).encode("utf-8", "replace").decode("utf-8")
 
 
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z_][\w-]*", name) else _value(name)
-
-
 def _value(value: object) -> str:
     text = _clean(value) if isinstance(value, str) else value
     is_plain = isinstance(text, str) and re.fullmatch(r"[^\W\d][\w /.()'’-]*[\w.)]", text)
@@ -165,6 +163,3 @@ def _value(value: object) -> str:
         if is_plain and str(text).lower() not in _YAML_WORDS
         else json.dumps(text, ensure_ascii=False)
     )
-
-
-_YAML_WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null"})

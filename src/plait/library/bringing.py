@@ -26,7 +26,7 @@ _HEADS = (
     (b"MM\0*", ".tiff"),
     (b"PK\x03\x04", ".zip"),
 )
-_MARKUP_HEADS = ((b"<!doctype html", ".html"), (b"<html", ".html"), (b"<svg", ".svg"))
+_HTML_HEADS = (b"<!doctype html", b"<html", b"<head", b"<body")
 
 
 @contextmanager
@@ -119,4 +119,6 @@ def _suffix(head: bytes) -> str:
         if head.startswith(mark):
             return suffix
     words = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    return next((suffix for mark, suffix in _MARKUP_HEADS if words.startswith(mark)), ".txt")
+    if words.startswith(_HTML_HEADS):
+        return ".html"
+    return ".svg" if words.startswith(b"<svg") else ".txt"

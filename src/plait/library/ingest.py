@@ -107,7 +107,6 @@ class Ingest:
         self.tally.figures += sum(len(unit.figures) for unit in flat)
         self.tally.tables += sum(len(unit.tables) for unit in flat)
         self.tally.pages += sum(len(read.document.pages) for read in batch)
-        self._pictures |= {p.sha256 for unit in flat for p in unit.pictures}
 
     def _encoded(self, batch: Sequence[Read]) -> tuple[Sequence[Read], list[Unit], Iterator[UnitVectors]]:
         """Return the documents that could be encoded, their units, and those units' vectors."""

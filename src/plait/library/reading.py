@@ -40,7 +40,7 @@ class Reading:
 
     Args:
         stored: what the library holds, by source.
-        pictures: sha256 of every picture it shows; the caller may add to it meanwhile.
+        pictures: sha256 of every picture it shows; those of what is read are added.
         tally: counts what is skipped and what fails.
         total, bytes_total: how many files there are in all, and their size, for progress.
     """
@@ -80,6 +80,7 @@ class Reading:
             if read is None:
                 drop(outcome.spool)
             else:
+                self._pictures |= {p.sha256 for unit in read.units for p in unit.pictures}
                 yield read
             size = outcome.item.bytes if outcome.is_last else 0
             self._advance(outcome.source, outcome.is_last, size, _pages(outcome))

@@ -22,7 +22,8 @@ _PACKAGE = """<?xml version='1.0'?><package xmlns='http://www.idpf.org/2007/opf'
 <item id='x' href='toc.ncx' media-type='application/x-dtbncx+xml'/>
 <item id='a' href='text/a%20b.xhtml' media-type='application/xhtml+xml'/>
 <item id='b' href='text/b.xhtml' media-type='application/xhtml+xml'/></manifest>
-<spine><itemref idref='b'/><itemref idref='n'/><itemref idref='a'/><itemref idref='gone'/></spine></package>"""
+<spine><itemref idref='b'/><itemref idref='n'/><itemref idref='a'/><itemref idref='gone'/></spine>
+</package>"""
 _NAV = "<html><nav><ol><li><a href='text/b.xhtml#s'>Start</a></li></ol></nav></html>"
 _NCX = (
     "<!DOCTYPE ncx PUBLIC '-//NISO//DTD ncx 2005-1//EN' 'http://www.daisy.org/z3986/2005/ncx-2005-1.dtd'>"
@@ -112,8 +113,8 @@ def test_locked_books_are_refused_scrambled_fonts_are_no_lock(book, scrambled):
     way = "http://www.idpf.org/2008/embedding" if scrambled else "http://www.w3.org/2001/04/xmlenc#aes128-cbc"
     names = ["OEBPS/f.otf"] if scrambled else ["OEBPS/text/a%20b.xhtml", "OEBPS/text/b.xhtml"]
     locked = "".join(
-        f"<e:EncryptedData><e:EncryptionMethod Algorithm='{way}'/><e:CipherData><e:CipherReference URI='{name}'/>"
-        "</e:CipherData></e:EncryptedData>"
+        f"<e:EncryptedData><e:EncryptionMethod Algorithm='{way}'/><e:CipherData>"
+        f"<e:CipherReference URI='{name}'/></e:CipherData></e:EncryptedData>"
         for name in names
     )
     encryption = f"<encryption xmlns:e='http://www.w3.org/2001/04/xmlenc#'>{locked}</encryption>"

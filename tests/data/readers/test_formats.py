@@ -26,6 +26,58 @@ def test_markdown_gives_headings_tables_and_pictures(tmp_path, read, png):
     assert document.segments[2].section == ("Saws",)
 
 
+def test_the_head_of_markdown_becomes_metadata(tmp_path, read):
+    path = tmp_path / "notes.md"
+    yaml = (
+        "---\ntitle: 'Rip: saws'\nauthor:\n  - A. Sawyer\n  - B. Smith\n"
+        "date: 2024-05-01 # today\nx: &a *a\n---\n"
+    )
+    toml = (
+        '+++\ntitle = "Rip: saws"\nauthors = ["A. Sawyer", "B. Smith"]\ndate = 2024-05-01\n[x]\ny = 1\n+++\n'
+    )
+    for head in (yaml, toml):
+        path.write_text(f"{head}Cut.\n\n---\n")
+        document = read(path)
+        assert document.title == "Rip: saws"
+        assert document.metadata == {
+            "type": "markdown",
+            "author": "A. Sawyer, B. Smith",
+            "created": "2024-05-01",
+        }
+        assert [s.text for s in document.segments] == ["Cut."]
+
+
+def test_a_rule_at_the_top_of_markdown_is_no_head(tmp_path, read):
+    path = tmp_path / "notes.md"
+    path.write_text("---\nCut.\n\n---\nEnd.\n")
+    assert [s.text for s in read(path).segments][-1] == "End."
+    assert "Cut." in read(path).segments[0].text
+
+
+def test_footnotes_of_markdown_are_linked_and_stand_at_the_end(tmp_path, read):
+    path = tmp_path / "notes.md"
+    path.write_text(
+        "Saws[^1] and `[^1]`, [^none].\n\n[^1]: Old *tools*,\n  sharp.\n\n    More.\n\n"
+        "```\n[^1]: code\n```\nEnd.\n"
+    )
+    segments = read(path).segments
+    assert [(s.text, s.role) for s in segments] == [
+        ("Saws[1] and [^1], [^none].", "body"),
+        ("[^1]: code", "code"),
+        ("End.", "body"),
+        ("[1] Old tools, sharp.", "footnote"),
+        ("More.", "footnote"),
+    ]
+    assert segments[0].links[0].target == f"#{segments[3].anchor}"
+
+
+def test_restructured_text_is_titled_by_its_heading(tmp_path, read):
+    path = tmp_path / "x.rst"
+    path.write_text("====\nSaws\n====\n\n.. image:: a.png\n")
+    document = read(path)
+    assert (document.title, document.segments[1].text) == ("Saws", ".. image:: a.png")
+
+
 def test_markdown_does_not_show_files_outside_its_folder(tmp_path, read, png):
     (tmp_path / "a.png").write_bytes(png())
     (tmp_path / "inner").mkdir()

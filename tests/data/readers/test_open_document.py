@@ -99,7 +99,7 @@ def test_headings_make_the_sections_of_a_text(read_text):
         '<text:h text:outline-level="1">Saws</text:h><text:p>Cut <text:span>wood</text:span>.</text:p>'
         '<text:h text:outline-level="2">Rip<text:s text:c="2"/>saws</text:h>'
         "<text:p>Along<text:tab/>the grain.</text:p>"
-                '<text:h text:outline-level="1">Files</text:h><text:p/>'
+        '<text:h text:outline-level="1">Files</text:h><text:p/>'
     )
     assert [(s.text, s.section) for s in document.segments] == [
         ("Saws", ("Saws",)),
@@ -123,7 +123,8 @@ def test_lists_sections_and_text_boxes_are_walked(read_text):
         "<text:section><text:list><text:list-item><text:p>one</text:p>"
         "<text:list><text:list-item><text:p>inner</text:p>"
         "</text:list-item></text:list></text:list-item></text:list></text:section>"
-        "<text:p>before<draw:frame><draw:text-box><text:p>boxed</text:p></draw:text-box></draw:frame> after</text:p>"
+        "<text:p>before<draw:frame><draw:text-box><text:p>boxed</text:p></draw:text-box></draw:frame>"
+        " after</text:p>"
     )
     assert [s.text for s in document.segments] == ["one", "inner", "before after", "boxed"]
 
@@ -261,9 +262,9 @@ def test_tables_on_slides_and_hidden_slides(read_slides):
     table = f"<table:table>{row('wood', 'price')}{row('oak', '12')}</table:table>"
     document = read_slides(
         f'<draw:page draw:style-name="dp2"><draw:frame svg:x="1in" svg:y="0pt">{table}'
-        '<draw:image xlink:href="preview.png"/></draw:frame></draw:page>",
-        styles='<style:style style:name="dp2"><style:drawing-page-properties presentation:visibility="hidden"/>'
-        "</style:style>",
+        '<draw:image xlink:href="preview.png"/></draw:frame></draw:page>',
+        styles='<style:style style:name="dp2">'
+        '<style:drawing-page-properties presentation:visibility="hidden"/></style:style>',
     )
     assert [(s.rows, s.header_rows, s.page) for s in document.segments] == [
         ((("wood", "price"), ("oak", "12")), 1, 1)
@@ -280,12 +281,12 @@ def test_more_slides_than_the_limit_are_left_out(read_slides):
 
 @pytest.mark.parametrize("kind", ["text", "presentation"])
 def test_damaged_files_are_read_or_refused(tmp_path, png, kind):
+    picture = '<text:p>a<draw:frame><draw:image xlink:href="a.png"/></draw:frame></text:p>'
+    rows = f'<table:table-row table:number-rows-repeated="2">{cell("b")}</table:table-row>'
+    page = f"{shape('a', 1, 1)}<draw:g>{shape('b', 2, 2)}</draw:g>"
     body = {
-        "text": '<text:h text:outline-level="1">Saws</text:h><text:p>a<draw:frame><draw:image xlink:href="a.png"/>'
-        '</draw:frame></text:p><table:table><table:table-row table:number-rows-repeated="2">'
-        f"{cell('b')}</table:table-row></table:table>",
-        "presentation": f'<draw:page draw:master-page-name="Default">{shape("a", 1, 1)}'
-        f"<draw:g>{shape('b', 2, 2)}</draw:g></draw:page>",
+        "text": f'<text:h text:outline-level="1">A</text:h>{picture}<table:table>{rows}</table:table>',
+        "presentation": f'<draw:page draw:master-page-name="Default">{page}</draw:page>',
     }[kind]
     reader = {"text": read_open_text, "presentation": read_open_slides}[kind]
     whole = open_document(kind, body, members=[("a.png", png())])

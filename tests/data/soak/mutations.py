@@ -126,7 +126,7 @@ def soak(files: int, seed: int, folder: Path, *, keep: Path | None = None, worke
 
 
 def reason_of(error: ReadError) -> str:
-    return re.sub(r"[\d.,]+", "N", re.sub(r"\(.*", "", error.reason)).strip()[:80]
+    return re.sub(r"\d[\d.,]*", "N", re.sub(r"\(.*", "", error.reason)).strip()[:80]
 
 
 def written(files: int, seed: int, folder: Path) -> Iterator[Broken]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from plait.data.readers.base import ReadLimits
+from plait.data.readers.base import IMAGE_SUFFIXES, ReadLimits
 from plait.schema import Attachment
 
 DEEPEST = 3  # a file in an archive in an archive in an archive is read, no deeper one
@@ -81,7 +81,12 @@ def members_of(
             source = _unique(f"{container}!/{clean_name(attachment.name)}", members)
             members[source] = Member(source, path, spool / path.relative_to(spool).parts[0])
     warnings = _left_out(strange, "not unpacked as plain files")
-    return list(members.values()), (*warnings, *_left_out(over, _OVER))
+    # Pictures last: those that a page among them shows are not stored once more on their own.
+    return sorted(members.values(), key=_is_picture), (*warnings, *_left_out(over, _OVER))
+
+
+def _is_picture(member: Member) -> bool:
+    return member.path.suffix.lower() in IMAGE_SUFFIXES
 
 
 def clean_name(name: str) -> str:

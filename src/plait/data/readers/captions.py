@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from bisect import bisect_left
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from plait.data.readers.geometry import Rect, overlap, union
@@ -35,6 +36,8 @@ _LABEL_STEP = 2.8  # the same, below a label that stands alone
 _UNEVEN = 1.25  # steps within one caption are alike
 _LABEL_GAP = 4.0  # of the type size, from a label that stands alone to the words beside it
 _MOST_ROWS = 40
+_MOST_CAPTIONS = 60
+_MOST_BESIDE = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +74,39 @@ def label_of(text: str) -> str:
 
 
 def find_captions(lines: Sequence[Line]) -> list[Caption]:
-    """Return the captions among the lines of a page, each with all of its lines."""
+    """Return the captions among the lines of a page, each with all of its lines; top to bottom.
+
+    A page that has more than any page of figures would is a list, or not meant to be read: none there.
+    """
     begun = {i: match for i, line in enumerate(lines) if (match := _match(line.text)) is not None}
-    begun = {i: match for i, match in begun.items() if not _continues_a_sentence(i, lines)}
+    if not begun or len(begun) > _MOST_CAPTIONS:
+        return []
+    page = _Rows(lines)
+    begun = {i: match for i, match in begun.items() if not _continues_a_sentence(i, page)}
     found = []
     for i, match in begun.items():
-        members = _lines_of(i, lines, begun.keys(), label_alone=not lines[i].text[match.end() :].strip(" .:"))
+        alone = not lines[i].text[match.end() :].strip(" .:")
+        members = _lines_of(i, page, begun.keys(), label_alone=alone)
         box = union(lines[member].box for member in members)
         found.append(Caption(members, box, label_of(lines[i].text), match["table"] is not None))
     return _in_one_language(sorted(found, key=lambda caption: caption.box.top))
+
+
+class _Rows:
+    """The lines of a page by height."""
+
+    def __init__(self, lines: Sequence[Line]) -> None:
+        self.lines = lines
+        self._order = sorted(range(len(lines)), key=lambda i: lines[i].box.top)
+        self._tops = [lines[i].box.top for i in self._order]
+
+    def between(self, low: float, high: float) -> Iterator[int]:
+        """Yield the lines whose top is in an interval; not many, however many there are."""
+        first = bisect_left(self._tops, low)
+        for place in range(first, min(first + _MOST_BESIDE, len(self._order))):
+            if self._tops[place] > high:
+                return
+            yield self._order[place]
 
 
 def _in_one_language(captions: Sequence[Caption]) -> list[Caption]:
@@ -91,8 +118,8 @@ def _in_one_language(captions: Sequence[Caption]) -> list[Caption]:
                 other.of_table == caption.of_table
                 and -2 < caption.box.top - other.box.bottom < 20
                 and overlap(caption.box.left, caption.box.right, other.box.left, other.box.right) > 0
-                and other.label.split()[-1:] == caption.label.split()[-1:]
                 and other.label != caption.label
+                and _number_in(other.label) == _number_in(caption.label) != ""
             ):
                 box = union((other.box, caption.box))
                 found[place] = Caption(other.lines + caption.lines, box, other.label, other.of_table)
@@ -100,6 +127,11 @@ def _in_one_language(captions: Sequence[Caption]) -> list[Caption]:
         else:
             found.append(caption)
     return found
+
+
+def _number_in(label: str) -> str:
+    digits = re.search(r"\d[\w.\-–]*$", label)
+    return digits[0] if digits is not None else ""
 
 
 def _match(text: str) -> re.Match[str] | None:
@@ -126,17 +158,18 @@ def _ends_a_label(rest: str) -> bool:
     return rest[0].isspace() and first.isalpha() and not first.islower()
 
 
-def _continues_a_sentence(index: int, lines: Sequence[Line]) -> bool:
+def _continues_a_sentence(index: int, page: _Rows) -> bool:
     """Tell whether what looks like a caption goes on with a sentence of the line above it."""
-    line = lines[index]
+    line = page.lines[index]
     return any(
-        0 < line.box.top - above.box.top < 1.6 * line.size
+        above.box.top < line.box.top
         and _alike(above, line)
         and abs(above.box.left - line.box.left) < 3 * line.size
         and above.box.right > line.box.right - 1.5 * line.size
         and sum(word.isalpha() for word in above.text.split()) > 3
         and not above.text.rstrip("”\"')»").endswith(_SENTENCE_END)
-        for above in lines
+        for i in page.between(line.box.top - 1.6 * line.size, line.box.top)
+        if (above := page.lines[i]) is not line
     )
 
 
@@ -144,19 +177,17 @@ def _alike(one: Line, other: Line) -> bool:
     return 0.87 < one.size / (other.size or 1.0) < 1.15
 
 
-def _lines_of(
-    first: int, lines: Sequence[Line], begun: Collection[int], *, label_alone: bool
-) -> tuple[int, ...]:
+def _lines_of(first: int, page: _Rows, begun: Collection[int], *, label_alone: bool) -> tuple[int, ...]:
     """Add the lines that go on with a caption, until space, another size or another caption ends it."""
+    lines = page.lines
     rows = [[first]]
-    free = [i for i in range(len(lines)) if i not in begun]
     if label_alone:
-        rows[0] += _beside(first, lines, free)
+        rows[0] += _beside(first, page, begun)
     steps: list[float] = []
     while len(rows) < _MOST_ROWS:
         block = union(lines[i].box for row in rows for i in row)
         alone = label_alone and rows == [[first]]
-        below = _row_below(rows[-1], block, lines, free, step=_LABEL_STEP if alone else _WIDEST_STEP)
+        below = _row_below(rows[-1], block, page, begun, step=_LABEL_STEP if alone else _WIDEST_STEP)
         if not below:
             break
         step = lines[below[0]].box.bottom - lines[rows[-1][0]].box.bottom
@@ -170,13 +201,15 @@ def _lines_of(
     return tuple(i for row in rows for i in row)
 
 
-def _beside(first: int, lines: Sequence[Line], free: Sequence[int]) -> list[int]:
+def _beside(first: int, page: _Rows, begun: Collection[int]) -> list[int]:
     """Return the line to the right of a label that stands alone."""
+    lines = page.lines
     label = lines[first]
     near = [
         i
-        for i in free
-        if overlap(lines[i].box.top, lines[i].box.bottom, label.box.top, label.box.bottom)
+        for i in page.between(label.box.top - label.size, label.box.bottom)
+        if i not in begun
+        and overlap(lines[i].box.top, lines[i].box.bottom, label.box.top, label.box.bottom)
         > 0.5 * label.box.height
         and 0 <= lines[i].box.left - label.box.right < _LABEL_GAP * label.size
     ]
@@ -184,15 +217,17 @@ def _beside(first: int, lines: Sequence[Line], free: Sequence[int]) -> list[int]
 
 
 def _row_below(
-    row: Sequence[int], block: Rect, lines: Sequence[Line], free: Sequence[int], *, step: float
+    row: Sequence[int], block: Rect, page: _Rows, begun: Collection[int], *, step: float
 ) -> list[int]:
     """Return the lines of the next row under a caption, left to right; none if it is another text's."""
+    lines = page.lines
     last = lines[row[0]]
     size = max(lines[i].size for i in row)
     under = [
         i
-        for i in free
-        if 0.4 * last.box.height < lines[i].box.bottom - last.box.bottom < step * size
+        for i in page.between(last.box.top, last.box.bottom + step * size)
+        if i not in begun
+        and 0.4 * last.box.height < lines[i].box.bottom - last.box.bottom < step * size
         and lines[i].box.top > last.box.top + 0.3 * last.box.height
         and overlap(lines[i].box.left, lines[i].box.right, block.left, block.right) > 0
     ]

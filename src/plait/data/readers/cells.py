@@ -28,6 +28,7 @@ class CellBudget:
 
     Attributes:
         rows, cells, characters: what is left of each.
+        places: how many more cells are looked at, the empty ones counted.
         area: what rows and widest row may multiply to: rows are padded to one length.
         spent: whether a row had to be left out.
     """
@@ -35,6 +36,7 @@ class CellBudget:
     rows: int = 100_000
     cells: int = 1_000_000
     characters: int = 50_000_000
+    places: int = 20_000_000
     area: int = 8_000_000
     spent: bool = False
     _taken: int = 0
@@ -46,10 +48,12 @@ class CellBudget:
             return False
         self.rows -= 1
         self.cells -= sum(map(bool, row))
+        self.places -= len(row)
         self.characters -= sum(map(len, row))
         self._taken += 1
         self._widest = max(self._widest, filled_end(row))
-        self.spent = min(self.rows, self.cells, self.characters) < 0 or self._taken * self._widest > self.area
+        left = min(self.rows, self.cells, self.characters, self.places)
+        self.spent = left < 0 or self._taken * self._widest > self.area
         return not self.spent
 
     def next_sheet(self) -> None:
@@ -226,13 +230,12 @@ class _Growing:
         self.top = top
         self.left = left
         self.rows = list(rows)
-        self._is_named = len(rows[0]) > 1 and header_rows_of(rows[_title_lines(rows) :]) > 0
 
     def takes(self, top: int, left: int, rows: tuple[Row, ...]) -> bool:
         """Take in the rows of a block below, if they continue its columns without naming them anew."""
         width = len(self.rows[0])
         gap = top - self.top - len(self.rows)
-        if not self._is_named or (left, len(rows[0])) != (self.left, width) or not 0 <= gap <= _WIDEST_GAP:
+        if width < 2 or (left, len(rows[0])) != (self.left, width) or not 0 <= gap <= _WIDEST_GAP:
             return False
         if header_rows_of(rows) or _title_lines(rows):
             return False

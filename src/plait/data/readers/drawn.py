@@ -14,6 +14,8 @@ _CELL = 4.0  # points; objects closer than about two cells stand together
 _RULE = 25  # times as long as thick
 _BACKGROUND = 0.85  # of the page
 _HEAD = 0.12  # of the page height: a wide rule in it parts the running head from the page
+_BAND = 0.2  # of the page height: bands across a slide are above, or below
+_FEW = 12
 _WIDE = 0.4  # of the page width
 _MOST_OBJECTS = 100_000
 _MOST_CELLS = 4_000_000
@@ -36,11 +38,13 @@ class Region:
     Attributes:
         solid: how many of them are more than rules.
         pictures: how many of them are pictures.
+        parts: the boxes of the objects, if they are few.
     """
 
     box: Rect
     solid: int
     pictures: int
+    parts: tuple[Rect, ...] = ()
 
     @property
     def is_shape(self) -> bool:
@@ -59,7 +63,7 @@ def regions(drawn: Sequence[Drawn], page: Rect) -> list[Region]:
         for item in drawn[:_MOST_OBJECTS]
         if (clipped := item.box.common(page)).area < _BACKGROUND * page.area
         and _is_visible(item.box, page)
-        and not _is_head_rule(item.box, page)
+        and not _is_furniture(item, page)
     ]
     width, height = int(page.width / _CELL) + 3, int(page.height / _CELL) + 3
     if not objects or width * height > _MOST_CELLS:
@@ -71,23 +75,31 @@ def regions(drawn: Sequence[Drawn], page: Rect) -> list[Region]:
         row = rows[top]
         number = row[bisect_right(row, (left, width, 0)) - 1][2]
         members.setdefault(number, []).append(item)
-    return [
-        Region(
-            union(item.box for item in group),
-            sum(min(item.box.width, item.box.height) > THIN for item in group),
-            sum(item.is_picture for item in group),
-        )
-        for group in members.values()
-    ]
+    return [_region(group) for group in members.values()]
+
+
+def _region(group: Sequence[Drawn]) -> Region:
+    boxes = tuple(item.box for item in group)
+    return Region(
+        union(boxes),
+        sum(min(box.width, box.height) > THIN for box in boxes),
+        sum(item.is_picture for item in group),
+        boxes if len(boxes) <= _FEW else (),
+    )
 
 
 def _is_visible(box: Rect, page: Rect) -> bool:
     return box.meets(page) and (box.width > 0.2 or box.height > 0.2)
 
 
-def _is_head_rule(box: Rect, page: Rect) -> bool:
-    low, high = _HEAD * page.height, (1 - _HEAD) * page.height
-    return box.height <= 2 * THIN and box.width > _WIDE * page.width and not low < box.top < high
+def _is_furniture(item: Drawn, page: Rect) -> bool:
+    """Tell whether an object is of every page: the rule of a running head, a band across a slide."""
+    box = item.box
+    at_edge = box.bottom < _HEAD * page.height or box.top > (1 - _HEAD) * page.height
+    if box.height <= 2 * THIN:
+        return at_edge and box.width > _WIDE * page.width
+    across = box.left <= page.left + 1 and box.right >= page.right - 1
+    return across and (box.bottom < _BAND * page.height or box.top > (1 - _BAND) * page.height)
 
 
 def _cells(box: Rect, width: int, height: int) -> tuple[int, int, int, int]:

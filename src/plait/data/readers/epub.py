@@ -9,7 +9,7 @@ from selectolax.lexbor import LexborHTMLParser
 from plait.data.readers.addresses import MemberPictures, plain_path
 from plait.data.readers.base import ReadLimits, ReadTask, document_id, title_from
 from plait.data.readers.decoding import decode
-from plait.data.readers.epub_package import Chapter, Package, member_path, package_of
+from plait.data.readers.epub_package import Chapter, member_path, package_of
 from plait.data.readers.markup import walk
 from plait.data.readers.pictures import BadPictureError
 from plait.data.readers.unpacking import Members

@@ -21,15 +21,18 @@ __all__ = ["Drawn", "Figure", "find_figures", "is_caption"]
 _SMALLEST_SIDE = 30.0  # points, of a figure without a caption
 _SMALLEST_AREA = 60.0  # square points, of what is drawn in a figure with one
 _FARTHEST = 200.0  # points from a caption to what is drawn, if nothing else stands between
-_NEAR = 30.0  # points from a caption to the words of a figure that has nothing drawn
+_NEAR = 40.0  # points from a caption to the words of a figure that has nothing drawn
 _BESIDE = 40.0
 _ASIDE = 60.0  # a figure set flush left over a centred caption does not reach above it
 _PANEL_GAP = (60.0, 34.0)  # points between panels, across and down
 _LABEL_GAP = (14.0, 7.0)  # points from a label to what is drawn
 _LABEL_WORDS = 8
 _WORDS_A_SHAPE = 6
+_RULE_WIDTH = 100.0  # points, at least, of the rules above and below a listing
+_MOST_LINES = 4000
+_MOST_ALONE = 200
 _MOST_CAPTIONS = 24
-_MOST_REGIONS = 3000
+_MOST_REGIONS = 1000
 _LESS_LIKELY = {"above": 0.0, "below": 10.0, "right": 14.0, "left": 14.0}  # points
 _UNUSUAL = 40.0  # points: captions of one page stand all below their figures, or all above
 
@@ -99,16 +102,17 @@ def find_figures(
     scene = _scene(drawn, lines, page, tables)
     found = _captioned(scene)
     taken = [figure.box for figure in found] + [table.box for table in tables]
-    for region in scene.regions:
+    for region in scene.regions[:_MOST_ALONE]:
         if _stands_alone(region, lines) and not any(box.holds_centre_of(region.box) for box in taken):
             found.append(_alone(region, scene))
     return sorted(_merged(found), key=lambda figure: (figure.box.top, figure.box.left))
 
 
 def _scene(drawn: Sequence[Drawn], lines: Sequence[Line], page: Rect, tables: Sequence[Table]) -> _Scene:
-    captions = find_captions(lines)
+    captions = find_captions(lines) if len(lines) <= _MOST_LINES else []
     boxes = [caption.box for caption in captions]
-    clusters = [_cut_off(region, boxes) for region in regions(drawn, page)]
+    clusters = _framed(_apart(regions(drawn, page), captions), captions)
+    clusters = [_cut_off(region, boxes) for region in clusters]
     outside = [region for region in clusters if not any(_lies_in(region.box, table.box) for table in tables)]
     largest = sorted(outside, key=lambda region: -region.box.area)[:_MOST_REGIONS]
     known = {i for caption in captions for i in caption.lines}
@@ -118,6 +122,67 @@ def _scene(drawn: Sequence[Drawn], lines: Sequence[Line], page: Rect, tables: Se
     free = [i for i in range(len(lines)) if i not in running and i not in known]
     blocks = prose + [table.box for table in tables] + boxes
     return _Scene(page, lines, largest, captions, free, blocks, Columns(prose))
+
+
+def _apart(found: Sequence[Region], captions: Sequence[Caption]) -> list[Region]:
+    """Part regions that stand over two captions beside each other, where nothing crosses the middle."""
+    middles = [
+        ((one.box.right + other.box.left) / 2, one.box.left, other.box.right)
+        for one in captions[:_MOST_CAPTIONS]
+        for other in captions[:_MOST_CAPTIONS]
+        if one.box.right <= other.box.left
+        and overlap(one.box.top, one.box.bottom, other.box.top, other.box.bottom) > 0
+    ]
+    regions_left = list(found)
+    for middle, left, right in middles:
+        for region in list(regions_left):
+            sides = [
+                [part for part in region.parts if (part.left + part.right < 2 * middle) == is_left]
+                for is_left in (True, False)
+            ]
+            if (
+                all(sides)
+                and left < region.box.left + _ASIDE
+                and region.box.right < right + _ASIDE
+                and max(part.right for part in sides[0]) < min(part.left for part in sides[1]) + 3
+            ):
+                regions_left.remove(region)
+                pictures = min(region.pictures, 1)
+                regions_left += [Region(union(side), len(side), pictures, tuple(side)) for side in sides]
+    return regions_left
+
+
+def _framed(found: Sequence[Region], captions: Sequence[Caption]) -> list[Region]:
+    """Take two rules of one width over a caption as a frame around what is between them."""
+    rules = [r for r in found if not r.is_shape and r.box.width > _RULE_WIDTH and r.box.height < 6]
+    kept = list(found)
+    for caption in captions[:_MOST_CAPTIONS]:
+        if caption.of_table or len(rules) < 2:
+            continue
+        above = [
+            rule
+            for rule in rules
+            if rule.box.bottom <= caption.box.top + 2
+            and overlap(rule.box.left, rule.box.right, caption.box.left, caption.box.right) > 0
+        ]
+        lower = max(above, key=lambda rule: rule.box.bottom, default=None)
+        if lower is None or caption.box.top - lower.box.bottom > _NEAR:
+            continue
+        floor = max((c.box.bottom for c in captions if c.box.bottom < lower.box.top), default=0.0)
+        upper = [
+            rule
+            for rule in above
+            if floor <= rule.box.top < lower.box.top - 8
+            and abs(rule.box.left - lower.box.left) < 3
+            and abs(rule.box.right - lower.box.right) < 3
+        ]
+        if upper and lower in kept:
+            top = max(upper, key=lambda rule: rule.box.top)
+            if top in kept:
+                kept.remove(top)
+                kept.remove(lower)
+                kept.append(Region(union((top.box, lower.box)), 0, 0))
+    return kept
 
 
 def _lies_in(box: Rect, other: Rect) -> bool:
@@ -282,7 +347,9 @@ def _grown(
         panels = [
             region
             for region in inside
-            if region not in mine and _is_panel(region, box) and not _parted(region.box, box, scene.blocks)
+            if region not in mine
+            and (_is_panel(region, box) or _shares(region.box, box, caption))
+            and not _parted(region.box, box, scene.blocks)
         ]
         reach = union((box, caption))
         more = [
@@ -297,6 +364,13 @@ def _grown(
         labels.update(more)
         box = union([box, *(region.box for region in panels), *(scene.lines[i].box for i in more)])
     return box, mine, frozenset(labels)
+
+
+def _shares(one: Rect, box: Rect, caption: Rect) -> bool:
+    """Tell whether a region on the row of a figure is over the same caption, however far away."""
+    down = overlap(one.top, one.bottom, box.top, box.bottom)
+    over = overlap(one.left, one.right, caption.left, caption.right)
+    return over > 0 and down > 0.6 * min(one.height, box.height)
 
 
 def _is_panel(region: Region, box: Rect) -> bool:

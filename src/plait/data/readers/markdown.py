@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import re
+from dataclasses import replace
 
 from markdown_it import MarkdownIt
 
 from plait.data.readers.base import ReadLimits, ReadTask
 from plait.data.readers.decoding import decode
+from plait.data.readers.front_matter import split_front_matter
 from plait.data.readers.html import document_of
+from plait.data.readers.markdown_notes import noted, split_notes
 from plait.schema import Document
-
-_FRONT_MATTER = re.compile(r"\A---[ \t]*\n.*?\n(?:---|\.\.\.)[ \t]*\n", re.S)
 
 
 def read_markdown(task: ReadTask, limits: ReadLimits) -> Document:
-    """Return a Markdown file as a document: CommonMark with tables; a YAML head is left out.
+    """Return a Markdown file as a document: CommonMark with tables and footnotes.
+
+    A YAML or TOML head is not read as text; its title, authors, date and the like become the document's.
 
     Raises:
         ReadError: there is nothing in it.
@@ -23,6 +25,19 @@ def read_markdown(task: ReadTask, limits: ReadLimits) -> Document:
     decoded = decode(task.path.read_bytes())
     text = decoded.text.replace("\r\n", "\n").replace("\0", " ")
     warnings = ["some bytes are not valid text and were replaced"] if decoded.damaged else []
+    head, body = split_front_matter(text)
+    document = document_of(html_of(body), task, limits, type="markdown", warnings=warnings)
+    title = head.pop("title", "") or document.title
+    return replace(document, title=str(title), metadata={**document.metadata, **head})
+
+
+def html_of(text: str) -> str:
+    """Return Markdown as HTML; footnotes stand at its end."""
+    body, notes = split_notes(text)
     parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
-    markup = parser.render(_FRONT_MATTER.sub("", text, count=1))
-    return document_of(f"<body>{markup}</body>", task, limits, type="markdown", warnings=warnings)
+    noted(parser, frozenset(notes))
+    footnotes = (
+        f'<aside class="footnote" id="fn-{name}">{parser.render(f"[{name}] {note}")}</aside>'
+        for name, note in notes.items()
+    )
+    return f"<body>{parser.render(body)}{''.join(footnotes)}</body>"

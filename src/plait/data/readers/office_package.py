@@ -15,7 +15,7 @@ from xml.parsers import expat
 
 from plait.data.readers.base import ReadLimits, ReadTask
 from plait.data.readers.unpacking import Members, check_zip
-from plait.data.readers.xml_trees import tree_of
+from plait.data.readers.xml_trees import BadXmlError, tree_of
 from plait.errors import ReadError
 from plait.schema import Scalar
 
@@ -114,22 +114,26 @@ def targets(members: Members, name: str) -> dict[str, tuple[str, str]]:
     return found
 
 
-def properties(root: Element | None) -> dict[str, Scalar]:
+def properties(members: Members, name: str) -> dict[str, Scalar]:
     """Return title, author, dates and the like of a file's own description of itself.
 
     Args:
-        root: of docProps/core.xml, or of an OpenDocument meta.xml; None gives nothing.
+        name: of that part, "docProps/core.xml" or "meta.xml"; one that is missing or damaged gives nothing.
     """
+    try:
+        root = xml_part(members, name)
+    except (BadXmlError, ReadError):
+        root = None
     found: dict[str, Scalar] = {}
     for element in root.iter() if root is not None else ():
-        name = _PROPERTIES.get(local(element.tag))
+        wanted = _PROPERTIES.get(local(element.tag))
         text = " ".join((element.text or "").split())[:300]
-        if name in ("created", "modified"):
+        if wanted in ("created", "modified"):
             date = _DATE.match(text)
             text = date[0] if date else ""
         # An OpenDocument file calls who changed it last its creator, and who made it the initial one.
-        if name and text and (name not in found or local(element.tag) == "initial-creator"):
-            found[name] = text
+        if wanted and text and (wanted not in found or local(element.tag) == "initial-creator"):
+            found[wanted] = text
     return found
 
 

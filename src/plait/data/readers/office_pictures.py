@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections import Counter
@@ -14,6 +15,14 @@ from plait.data.readers.pictures import BadPictureError, PictureStore, opened
 from plait.data.readers.unpacking import Members
 from plait.errors import ReadError
 from plait.schema import Picture
+
+_FILE_NAME = re.compile(r"\S+\.(?:png|jpe?g|gif|svg|webp|bmp|tiff?|emf|wmf)", re.I)
+
+
+def alternative_text(text: str | None) -> str:
+    """Return a picture's alternative text, unless it only repeats the name of a file."""
+    plain = " ".join((text or "").split())
+    return "" if _FILE_NAME.fullmatch(plain) else plain
 
 
 class OfficePictures:

@@ -14,7 +14,7 @@ from xml.etree.ElementTree import Element
 from plait.data.readers.base import ReadLimits, ReadTask
 from plait.data.readers.cells import CellBudget
 from plait.data.readers.office_package import damage, local, properties, xml_part
-from plait.data.readers.office_pictures import OfficePictures
+from plait.data.readers.office_pictures import OfficePictures, alternative_text
 from plait.data.readers.unpacking import Members
 from plait.errors import ReadError
 from plait.schema import Link, Metadata, Picture
@@ -82,7 +82,7 @@ class OpenDocument:
                 raise ReadError(task.source, "password-protected", "remove the password, then add it again")
             content = xml_part(members, "content.xml")
             layout = xml_part(members, "styles.xml")
-            about = properties(xml_part(members, "meta.xml"))
+            about = properties(members, "meta.xml")
             bodies = [e for e in content if local(e.tag) == "body"] if content is not None else []
             if content is None or not bodies or not len(bodies[0]):
                 raise ReadError(
@@ -134,7 +134,7 @@ def number(element: Element, name: str, *, most: int) -> int:
 def described(frame: Element) -> str:
     """Return a frame's alternative text."""
     texts = {local(child.tag): " ".join((child.text or "").split()) for child in frame}
-    return texts.get("desc") or texts.get("title") or ""
+    return alternative_text(texts.get("desc") or texts.get("title"))
 
 
 def words_of(paragraph: Element) -> Words:

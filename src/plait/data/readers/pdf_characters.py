@@ -13,6 +13,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import pypdfium2
@@ -44,6 +45,7 @@ _ACCENTS = {
     "˚": "\u030a",
 }
 _HYPHENS = "\x02\ufffe"
+_ITEM_NUMBER = re.compile(r"^([.)])(\d{1,3})$")  # "1." in a line from right to left, as it looks
 _HAS_ACCENT = re.compile(f"[{''.join(_ACCENTS)}]")
 _BOLD_NAME = re.compile(r"bold|black|heavy|semib|demi|(?:^|[-+])(?:cmbx|sfbx|ecbx|ptmb|phvb)", re.I)
 _BOLD_WEIGHT = 600
@@ -218,15 +220,23 @@ class TextLayer:
 
     def _from_right(self, text: str, start: int) -> list[_Piece]:
         """Return a word of a script from right to left as one piece, in the order of reading."""
-        places = [place for i in range(len(text)) if (place := self._place(start + i)) is not None]
-        if not places:
+        letters: list[tuple[str, Rect]] = []
+        for i, letter in enumerate(text):
+            place = self._place(start + i)
+            if place is None:
+                continue
+            # One glyph of several letters: PDFium turns these round too.
+            at = len(letters)
+            while at and letters[at - 1][1] == place and runs_from_right(letter):
+                at -= 1
+            letters.insert(at, (letter, place))
+        if not letters:
             return []
-        lefts, tops, rights, bottoms = zip(*places, strict=True)
+        lefts, tops, rights, bottoms = zip(*(place for _, place in letters), strict=True)
         # Presentation forms are shapes of letters; what is written is the letters.
-        word = unicodedata.normalize("NFKC", _clean(text))
-        return [
-            _Piece(word, start, start + len(text) - 1, 0, min(lefts), min(tops), max(rights), max(bottoms))
-        ]
+        word = unicodedata.normalize("NFKC", _clean("".join(letter for letter, _ in letters)))
+        end = start + len(text) - 1
+        return [_Piece(word, start, end, 0, min(lefts), min(tops), max(rights), max(bottoms))]
 
     def _by_character(self, start: int, end: int) -> list[_Piece]:
         """Return the pieces that a word falls into: one ends where the next character stands elsewhere."""
@@ -358,11 +368,26 @@ def _joined_from_right(words: Sequence[_Piece]) -> Iterator[_Piece]:
         ends[-1].append(word)
         reach = max(reach, word.right)
     for members in sorted(ends, key=lambda members: min(word.first for word in members)):
-        first, *others = sorted(members, key=lambda word: word.first)
+        first, *others = _in_reading_order(members)
         for word in others:
             first.text += " "
             _grow(first, word)
         yield first
+
+
+def _in_reading_order(words: Sequence[_Piece]) -> list[_Piece]:
+    """Return words from right to left, but those of a Latin phrase among them from left to right."""
+    ordered: list[_Piece] = []
+    for is_latin, members in groupby(sorted(words, key=lambda w: w.first), key=lambda w: _is_latin(w.text)):
+        phrase = list(members)
+        ordered += sorted(phrase, key=lambda word: word.left) if is_latin else phrase
+    for word in ordered:
+        word.text = _ITEM_NUMBER.sub(r"\2\1", word.text)
+    return ordered
+
+
+def _is_latin(text: str) -> bool:
+    return any(letter.isalpha() and letter < "\u0250" for letter in text)
 
 
 def _follows(piece: _Piece, left: float, top: float, right: float, bottom: float) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -13,6 +14,9 @@ from plait.data.readers.layout import Line
 
 _FEWEST_WORDS = 5
 _SHORTEST_WORDS = 2.4  # letters, on average; less are letters of a listing set apart
+_CODE = "\\{}<>=;|_#$&"
+_MOST_CODE = 0.04  # of the letters of a line
+_EQUATION = re.compile(r"\(\d{1,3}(?:\.\d{1,3})*[a-z]?\)$")
 _ALIKE_EDGES = 3  # lines that end at one x are justified
 _MARGIN = (0.11, 0.93)  # of the page height: running heads are above, page numbers below
 _LABEL_REACH = 9.0  # points: words this close to what is drawn are no running head
@@ -79,7 +83,21 @@ def running_text(
         if (lines[i].box.bottom < _MARGIN[0] * page.height or lines[i].box.top > _MARGIN[1] * page.height)
         and not any(box.grown(_LABEL_REACH).meets(lines[i].box) for box in shapes)
     }
-    return frozenset(prose | margins)
+    return frozenset(prose | margins | _equations(lines, open_))
+
+
+def _equations(lines: Sequence[Line], candidates: Sequence[int]) -> set[int]:
+    """Return the lines that stand beside the number of a displayed equation, and the numbers."""
+    numbers = [lines[i].box for i in candidates if _EQUATION.match(lines[i].text)][:_NEIGHBOURS]
+    return {
+        i
+        for i in candidates
+        if any(
+            overlap(lines[i].box.top, lines[i].box.bottom, number.top, number.bottom) > 0.3 * number.height
+            and lines[i].box.left <= number.left
+            for number in numbers
+        )
+    }
 
 
 def _paragraphs(lines: Sequence[Line], candidates: Sequence[int]) -> set[int]:
@@ -102,7 +120,7 @@ def _paragraphs(lines: Sequence[Line], candidates: Sequence[int]) -> set[int]:
         found |= {i for i in long if _close(i, lines, order, tops, set(long))}
     for way in (order, order[::-1]):
         for i in way:
-            if i not in found and _close(i, lines, order, tops, found):
+            if i not in found and not is_code(lines[i].text) and _close(i, lines, order, tops, found):
                 found.add(i)
     return found
 
@@ -112,8 +130,15 @@ def is_prose(text: str) -> bool:
     letters = sum(c.isalpha() for c in text)
     words = max(len(text.split()), sum(letter >= "\u2e80" for letter in text) // 2)
     return (
-        words >= _FEWEST_WORDS and letters > 0.6 * len(text) and letters > _SHORTEST_WORDS * text.count(" ")
+        words >= _FEWEST_WORDS
+        and letters > max(0.6 * len(text), _SHORTEST_WORDS * text.count(" "))
+        and not is_code(text)
     )
+
+
+def is_code(text: str) -> bool:
+    """Tell whether a line is of a listing, by its signs, or of a list with leaders."""
+    return sum(c in _CODE for c in text) > _MOST_CODE * len(text) or "...." in text
 
 
 def _close(

@@ -12,11 +12,12 @@ import python_calamine as calamine
 
 from plait.data.readers.base import ReadLimits, ReadTask, document_id, title_from
 from plait.data.readers.cells import CellBudget, Place, block_segments, blocks, cell_text, squared
-from plait.data.readers.office_package import BROKEN, damage, package, properties, xml_part
+from plait.data.readers.office_package import BROKEN, damage, package, properties
 from plait.data.readers.office_pictures import OfficePictures
 from plait.data.readers.open_document_sheets import is_open_document, read_open_sheets
 from plait.data.readers.unpacking import Members
 from plait.data.readers.workbook_parts import SheetPicture, bounded_workbook, pictures_of, sheet_parts
+from plait.data.readers.xml_trees import BadXmlError
 from plait.errors import ReadError
 from plait.schema import Document, Metadata, Page, Segment
 
@@ -71,11 +72,17 @@ def _around(task: ReadTask, members: Members) -> _Workbook:
 
     XLSB has the same parts in a binary form, which only the library reads.
     """
-    metadata = properties(xml_part(members, "docProps/core.xml"))
+    metadata = properties(members, "docProps/core.xml")
     parts = sheet_parts(members)
-    pictures = {name: pictures_of(members, part) for name, part in parts.items()}
-    file, warnings = bounded_workbook(task, parts)
-    return _Workbook(file, metadata, pictures, warnings)
+    pictures: dict[str, list[SheetPicture]] = {}
+    warnings: list[str] = []
+    for name, part in parts.items():
+        try:
+            pictures[name] = pictures_of(members, part)
+        except BadXmlError as error:
+            warnings.append(f"left out the pictures of sheet {name!r}: what places them is {error}")
+    file, cut_off = bounded_workbook(task, parts)
+    return _Workbook(file, metadata, pictures, warnings + cut_off)
 
 
 def _read(task: ReadTask, limits: ReadLimits, book: _Workbook, pictures: OfficePictures) -> Document:

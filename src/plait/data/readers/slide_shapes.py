@@ -12,7 +12,7 @@ from plait.data.readers.base import ReadTask
 from plait.data.readers.cells import Place, squared, table_segments
 from plait.data.readers.charts import chart_of
 from plait.data.readers.office_package import local
-from plait.data.readers.office_pictures import OfficePictures
+from plait.data.readers.office_pictures import OfficePictures, alternative_text
 from plait.data.readers.slide_order import Placed, fraction_box
 from plait.data.readers.xml_trees import tree_of
 from plait.schema import Box, Link, Segment
@@ -128,7 +128,7 @@ class SlideShapes:
         data = shape.part.related_part(relation).blob
         picture = self._pictures.keep(data, cut=cut if any(share > 0 for share in cut) else None)
         if picture is not None:
-            text = " ".join((shape._element._nvXxPr.cNvPr.get("descr") or "").split())
+            text = alternative_text(shape._element._nvXxPr.cNvPr.get("descr"))
             yield Segment(
                 "image", text=text, picture=picture, section=place.section, page=place.page, box=place.box
             )

@@ -10,7 +10,7 @@ import pptx
 from pptx.exc import PythonPptxError
 
 from plait.data.readers.base import ReadLimits, ReadTask, document_id, title_from
-from plait.data.readers.office_package import damage, package, properties, xml_part
+from plait.data.readers.office_package import damage, package, properties
 from plait.data.readers.office_pictures import OfficePictures
 from plait.data.readers.slide_order import in_reading_order
 from plait.data.readers.slide_shapes import SlideShapes
@@ -30,7 +30,7 @@ def read_slides(task: ReadTask, limits: ReadLimits) -> Document:
     with package(task, limits) as members:
         pictures = OfficePictures(task, limits, members)
         with damage(task, PythonPptxError):
-            about = properties(xml_part(members, "docProps/core.xml"))
+            about = properties(members, "docProps/core.xml")
             deck = pptx.Presentation(str(task.path))
             return _document(deck, about, pictures, task, limits)
 

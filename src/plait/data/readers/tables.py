@@ -23,6 +23,8 @@ from plait.data.readers.running_text import is_prose
 _SHORTEST_RULE = 24.0  # points
 _EDGES = 4.0  # points: rules of one table begin and end this close
 _MOST_RULES = 4000
+_MOST_LINES = 4000
+_MOST_FRAMES = 60
 _MOST_COLUMNS = 40
 _MOST_CELLS = 5000
 _NARROWEST_GAP = 4.0  # points between columns
@@ -87,6 +89,8 @@ def find_tables(drawn: Sequence[Drawn], lines: Sequence[Line], page: Rect) -> li
         lines: its lines of text.
         page: the page itself.
     """
+    if len(lines) > _MOST_LINES:
+        return []
     captions = find_captions(lines)
     level, upright = _rules(drawn, page)
     if len(level) < 2 and not any(caption.of_table for caption in captions):
@@ -192,7 +196,7 @@ def _of_one_width(level: Sequence[Rect]) -> list[list[Rect]]:
             groups.append([rule])
             by_edges.setdefault((left, right), []).append(groups[-1])
     groups = [group for group in groups if len(group) > 1]
-    return sorted(groups, key=lambda group: -group[0].width)
+    return sorted(groups, key=lambda group: -group[0].width)[:_MOST_FRAMES]
 
 
 def _is_parted(above: Rect, below: Rect, inside: Sequence[tuple[Line, bool]]) -> bool:

@@ -19,8 +19,7 @@ def read_text(task: ReadTask, limits: ReadLimits) -> Document:
         ReadError: there is no text in it.
     """
     decoded = decode(task.path.read_bytes())
-    text = decoded.text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", " ")
-    paragraphs = [p.strip("\n") for p in re.split(r"\n[ \t\f]*\n|\f", text) if p.strip()]
+    paragraphs = paragraphs_of(decoded.text)
     if not paragraphs:
         raise ReadError(task.source, "holds no text", "nothing to search in it; leave it out")
     damaged = ("some bytes are not valid text and were replaced",) if decoded.damaged else ()
@@ -34,8 +33,20 @@ def read_text(task: ReadTask, limits: ReadLimits) -> Document:
     )
 
 
+def paragraphs_of(text: str) -> list[str]:
+    """Return what empty lines part, each with its own line ends."""
+    plain = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", " ")
+    return [p.strip("\n") for p in re.split(r"\n[ \t\f]*\n|\f", plain) if p.strip()]
+
+
 def _title(paragraph: str) -> str:
-    """Return the first line if it stands alone, or over a line of dashes, and is short; else ""."""
+    """Return the first line if it stands alone, or by a line of dashes, and is short; else ""."""
     lines = [line.strip() for line in paragraph.splitlines()]
-    alone = len(lines) == 1 or (len(lines) == 2 and set(lines[1]) <= set("=-~*#_"))
+    if len(lines) > 1 and _is_rule(lines[0]):
+        lines = lines[1:]
+    alone = len(lines) == 1 or (len(lines) == 2 and _is_rule(lines[1]))
     return lines[0] if alone and len(lines[0]) <= _LONGEST_TITLE_CHARACTERS else ""
+
+
+def _is_rule(line: str) -> bool:
+    return set(line) <= set("=-~*#_")

@@ -15,7 +15,7 @@ from mammoth.docx.files import InvalidFileReferenceError
 from plait.data.readers.addresses import MemberPictures
 from plait.data.readers.base import ReadLimits, ReadTask
 from plait.data.readers.html import document_of
-from plait.data.readers.office_package import BROKEN, damage, package, properties, targets, xml_part
+from plait.data.readers.office_package import BROKEN, damage, package, properties, targets
 from plait.data.readers.pictures import BadPictureError
 from plait.data.readers.unpacking import Members
 from plait.data.readers.word_markup import STYLE_MAP, with_figures
@@ -45,7 +45,7 @@ def read_word(task: ReadTask, limits: ReadLimits) -> Document:
     """
     with package(task, limits) as members:
         with damage(task):
-            about = properties(xml_part(members, "docProps/core.xml"))
+            about = properties(members, "docProps/core.xml")
             _refuse_disguised(members, task)
         openers: list[Opener] = []
         with task.path.open("rb") as file:

@@ -13,6 +13,7 @@ from xml.etree.ElementTree import Element
 from plait.data.readers.base import ReadTask
 from plait.data.readers.cells import CellBudget
 from plait.data.readers.office_package import local, targets, xml_part
+from plait.data.readers.office_pictures import alternative_text
 from plait.data.readers.unpacking import Members
 
 _WORKBOOK = "xl/workbook.xml"
@@ -78,14 +79,12 @@ def bounded_workbook(task: ReadTask, sheets: Mapping[str, str]) -> tuple[BinaryI
     Returns:
         The file, which the caller closes, and a warning for each sheet that lost rows.
     """
-    most = CellBudget()
     spans: dict[str, int] = {}
     with zipfile.ZipFile(task.path) as archive:
         for part in sheets.values():
-            rows, columns = _extent(archive, part)
+            if (rows := _rows_that_fit(archive, part)) is not None:
+                spans[part] = rows
             task.tick()
-            if rows * columns > most.area:
-                spans[part] = min(most.rows, most.area // columns)
         if not spans:
             return task.path.open("rb"), []
         names = {part: name for name, part in sheets.items()}
@@ -95,8 +94,23 @@ def bounded_workbook(task: ReadTask, sheets: Mapping[str, str]) -> tuple[BinaryI
         return _cut_off(archive, spans, task), warnings
 
 
-def _extent(archive: zipfile.ZipFile, part: str) -> tuple[int, int]:
-    """Return how many rows and columns lie between a sheet's first and last cells that hold something."""
+def _rows_that_fit(archive: zipfile.ZipFile, part: str) -> int | None:
+    """Return after how many rows a sheet has to be cut off; None if all of it fits."""
+    most = CellBudget()
+    first, rows, columns = _extent(archive, part)
+    if rows * columns <= most.area:
+        return None
+    # One stray cell at the far end makes a sheet long and broad: without it the sheet may be narrow.
+    _, _, columns = _extent(archive, part, end=first + most.rows)
+    return min(most.rows, most.area // max(columns, 1))
+
+
+def _extent(archive: zipfile.ZipFile, part: str, *, end: int | None = None) -> tuple[int, int, int]:
+    """Return the first row of a sheet with a cell that holds something, and how many rows and columns it has.
+
+    Args:
+        end: rows from this one on do not count.
+    """
     rows: set[int] = set()
     columns: set[bytes] = set()
     with archive.open(part) as file:
@@ -104,17 +118,18 @@ def _extent(archive: zipfile.ZipFile, part: str) -> tuple[int, int]:
         while chunk := file.read(_CHUNK):
             text = left + chunk
             found = _CELL.findall(text)
+            if end is not None:
+                found = [cell for cell in found if int(cell[1]) < end]
             if found:
                 letters, numbers = zip(*found, strict=True)
                 columns.update(letters)
-                places = set(numbers)
-                rows = {*rows, *map(int, places)}
+                rows.update(map(int, set(numbers)))
                 rows = {min(rows), max(rows)}
             left = text[text.rfind(b"<") :][-_LONGEST_TAG:]
     if not rows:
-        return 0, 0
-    places_across = [_column(letters) for letters in columns]
-    return max(rows) - min(rows) + 1, max(places_across) - min(places_across) + 1
+        return 0, 0, 0
+    across = [_column(letters) for letters in columns]
+    return min(rows), max(rows) - min(rows) + 1, max(across) - min(across) + 1
 
 
 def _column(letters: bytes) -> int:
@@ -165,11 +180,11 @@ def _on_anchor(anchor: Element, images: Mapping[str, tuple[str, str]]) -> Iterat
     text = ""
     for element in anchor.iter():
         if local(element.tag) == "cNvPr":
-            text = element.get("descr", "")
+            text = alternative_text(element.get("descr"))
         elif local(element.tag) == "blip":
             kind, part = images.get(_reference(element, "embed"), ("", ""))
             if kind == "image":
-                yield SheetPicture(min(rows, default=0), part, " ".join(text.split()))
+                yield SheetPicture(min(rows, default=0), part, text)
 
 
 def _reference(element: Element, name: str) -> str:

@@ -1,6 +1,6 @@
 """Which words around a figure find it: the contexts that `FigureContext` can choose, measured.
 
-    python -m benchmarks.reading.context
+    python -m benchmarks.reading.context [PACKAGE ...]
 
 Collections are PDFs with captioned figures, and HTML manuals, of Debian. Questions are made from what is
 said of figures (see `context_questions`), and what they ask with is taken out of what is searched. The right
@@ -61,16 +61,17 @@ Scores = Callable[[Question], Vectors]
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    options.add_argument("packages", nargs="*", default=[*PDFS, *MANUALS], help="default: %(default)s")
     options.add_argument("--cache", type=Path, default=CACHE, help="where packages are unpacked")
     options.add_argument("--work", type=Path, help="keeps what was read; default: CACHE/figure-context")
-    options.add_argument("--questions", type=int, default=100, help="at most, of a kind and a collection")
-    options.add_argument("--units", type=int, default=300, help="searched, the right ones among them")
+    options.add_argument("--questions", type=int, default=75, help="at most, of a kind and a collection")
+    options.add_argument("--units", type=int, default=150, help="searched, about, the right ones among them")
     options.add_argument("--results", type=Path, help="gets the table")
     chosen = options.parse_args()
     work = chosen.work or chosen.cache / "figure-context"
     reader = Reader()
     lines = ["| collection | asked with | n | way | MRR@10 | difference |", "|---|---|---|---|---|---|"]
-    for package in (*PDFS, *MANUALS):
+    for package in chosen.packages:
         for line in measured(package, collection(package, chosen.cache, work), reader, chosen):
             lines.append(line)
             print(line, flush=True)
@@ -119,9 +120,8 @@ def some_of(
 ) -> tuple[list[Question], list[Unit]]:
     """Return the units asked for among others drawn evenly, and the questions with their places there."""
     right = {question.unit for question in questions}
-    others = [at for at in range(len(every)) if at not in right]
-    step = max(1, len(others) // max(1, count - len(right)))
-    kept = sorted(right | set(others[::step]))
+    step = max(1, len(every) // max(1, count - len(right)))
+    kept = sorted(right | set(range(0, len(every), step)))
     place = {at: new for new, at in enumerate(kept)}
     return [replace(q, unit=place[q.unit]) for q in questions], [every[at] for at in kept]
 

@@ -38,6 +38,7 @@ RESULTS = Path(__file__).parents[1] / "results"
 _SKEW_DEGREES = 1.0
 _BLUR_PX = 0.7
 _NOISE = 12.0  # standard deviation, of 255
+_SAME_ROW = 0.4  # of the smaller of two lines, that the other covers
 _PLAIN = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "•": ""})
 
 
@@ -119,25 +120,37 @@ def turned(box: Rect, page: Rect, degrees: float) -> Rect:
 def errors(truth: Sequence[Line], read: Sequence[Line], hidden: Sequence[Rect]) -> tuple[int, int]:
     """Return how many edits make the lines read the true ones, and how many characters those have.
 
-    Each line read belongs to the true line that it covers most of; several of one are joined from left to
-    right. A line read where there is none is all wrong.
+    Lines that stand on each other are compared, those of each side joined from left to right: a line read in
+    two parts is no error. A line read where there is none is all wrong.
     """
-    pieces: dict[int, list[Line]] = {}
     edits = characters = 0
-    for line in read:
-        place = max(range(len(truth)), key=lambda i: line.box.common(truth[i].box).area, default=None)
-        if place is not None and line.box.common(truth[place].box).area > 0:
-            pieces.setdefault(place, []).append(line)
-        elif not _is_hidden(line, hidden):
-            edits += len(plain(line.text))
-    for place, line in enumerate(truth):
-        true = plain(line.text)
-        if _is_hidden(line, hidden) or _is_formula(true):
+    for true_lines, read_lines in rows(truth, read):
+        true, seen = _joined(true_lines), _joined(read_lines)
+        if any(_is_hidden(line, hidden) for line in (*true_lines, *read_lines)) or _is_formula(true):
             continue
-        parts = sorted(pieces.get(place, []), key=lambda part: part.box.left)
-        edits += distance(true, plain(" ".join(part.text for part in parts)))
+        edits += distance(true, seen)
         characters += len(true)
     return edits, characters
+
+
+def rows(truth: Sequence[Line], read: Sequence[Line]) -> list[tuple[list[Line], list[Line]]]:
+    """Return the true lines and those read that overlap each other, directly or through others."""
+    names = list(range(len(truth) + len(read)))
+
+    def root(place: int) -> int:
+        while names[place] != place:
+            place = names[place]
+        return place
+
+    for place, line in enumerate(truth):
+        for other, found in enumerate(read, start=len(truth)):
+            least = min(line.box.area, found.box.area)
+            if line.box.common(found.box).area > _SAME_ROW * least:
+                names[root(other)] = root(place)
+    together: dict[int, tuple[list[Line], list[Line]]] = {}
+    for place, line in enumerate((*truth, *read)):
+        together.setdefault(root(place), ([], []))[place >= len(truth)].append(line)
+    return list(together.values())
 
 
 def plain(text: str) -> str:
@@ -154,6 +167,10 @@ def distance(one: str, other: str) -> int:
             now.append(min(above[column] + 1, now[-1] + 1, above[column - 1] + (letter != against)))
         above = now
     return above[-1]
+
+
+def _joined(lines: Sequence[Line]) -> str:
+    return plain(" ".join(line.text for line in sorted(lines, key=lambda line: line.box.left)))
 
 
 def _figures(article: Article, page: int, size: Rect) -> list[Rect]:
@@ -174,7 +191,8 @@ def _is_hidden(line: Line, hidden: Sequence[Rect]) -> bool:
 
 
 def _is_formula(text: str) -> bool:
-    return len(text) < 3 or any(unicodedata.category(letter) == "Sm" for letter in text.replace("+=", ""))
+    """Tell whether a line has signs of mathematics, beyond those of code."""
+    return any(unicodedata.category(letter) == "Sm" and letter not in "+=<>" for letter in text)
 
 
 def keep(found: Sequence[PageErrors], file: Path, *, dpi: int) -> None:

@@ -201,6 +201,13 @@ def test_a_table_longer_than_a_unit_is_several():
     assert found[-1].passages[-1].text == "after"
 
 
+def test_a_long_header_is_not_repeated_in_every_unit():
+    found = units(document(table(300, header=150, caption="long " * 200)), max_words=400)
+    assert [u.tables[0].header_rows for u in found] == [0] * 4
+    assert [u.tables[0].caption != "" for u in found] == [True, False, False, False]
+    assert sum(len(u.tables[0].rows) for u in found) == 450
+
+
 def said(start: float, words: str, *section: str) -> Segment:
     return Segment("text", text=words, section=section, time=TimeSpan(start, start + 5))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -193,14 +193,23 @@ def test_only_a_folder_can_be_watched(tmp_path: Path) -> None:
                 watch(library, tmp_path / name, stop=threading.Event(), on_report=print)
 
 
-def test_where_the_system_tells_nothing_the_folder_is_looked_at_now_and_then(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refusing(*_: object, **__: object) -> Iterator[set[object]]:
-        raise OSError(28, "No space left on device")  # what the kernel says when it watches too much
+def refusing() -> Iterator[set[object]]:
+    raise OSError(28, "No space left on device")  # what the kernel says when it watches too much
 
-    monkeypatch.setattr("watchfiles.watch", refusing)
+
+def silent() -> Iterator[set[object]]:
+    while True:
+        threading.Event().wait(0.02)
+        yield set()
+
+
+@pytest.mark.parametrize("tells", [refusing, silent])
+def test_where_the_system_tells_nothing_the_folder_is_looked_at_now_and_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tells: Callable[[], Iterator[set[object]]]
+) -> None:
+    monkeypatch.setattr("watchfiles.watch", lambda *_, **__: tells())
     monkeypatch.setattr("plait.library.watching._RETRY_SECONDS", 0.05)
+    monkeypatch.setattr("plait.library.watching._LOOK_EVERY_SECONDS", 0.05)
     with watching(tmp_path) as watched:
         watched.expect()
         write_page(tmp_path, "boiler", "The boiler.")

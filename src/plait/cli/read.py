@@ -83,15 +83,14 @@ def _keeper(folder: Path) -> Callable[[Picture], str]:
     """Return what copies pictures into a folder, and gives their paths there."""
     from plait.errors import InputError
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        reason = error.strerror or error
-        raise InputError(f"{folder}: cannot keep pictures there ({reason}); name another folder") from error
-
     def keep(picture: Picture) -> str:
         kept = folder / f"{picture.sha256[:16]}{Path(picture.path).suffix}"
-        shutil.copyfile(picture.path, kept)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(picture.path, kept)
+        except OSError as error:
+            reason = error.strerror or error
+            raise InputError(f"{folder}: cannot keep pictures there ({reason}); name another") from error
         return str(kept)
 
     return keep

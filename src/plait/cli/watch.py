@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import sys
 import threading
 import time
 from contextlib import ExitStack
@@ -90,7 +89,7 @@ def _print(followed: Followed) -> None:
     for warning in report.warnings:
         warn(warning)
     if followed.error:
-        warn(f"{followed.error}; trying again")
+        warn(followed.error)
         return
     parts = [
         f"{report.added:,} added" if report.added else "",
@@ -106,4 +105,3 @@ def _print(followed: Followed) -> None:
 def _print_json(followed: Followed) -> None:
     values = {**followed.report.to_dict(), "removed": followed.removed, "error": followed.error}
     print(json.dumps(values, ensure_ascii=False, default=str), flush=True)
-    sys.stdout.flush()

@@ -8,6 +8,8 @@ from dataclasses import replace
 from plait.data.sentences import weight
 from plait.schema import Segment
 
+_REPEATED_SHARE = 1 / 3  # of a unit's words, what may be said again in each part of a table
+
 
 def lines_of(table: Segment) -> tuple[str, ...]:
     """Return a table's rows as lines, the cells parted by " | "; of one without cells, its text's lines."""
@@ -17,27 +19,38 @@ def lines_of(table: Segment) -> tuple[str, ...]:
 
 
 def tables_of(table: Segment, *, max_words: int) -> Iterator[Segment]:
-    """Give a table that is longer than a unit as several, each under the caption and the header rows.
+    """Give a table that is longer than a unit as several of whole rows, each under caption and header.
 
-    A row longer than a unit is not cut.
+    A caption or a header that is itself long is only the first's. A row longer than a unit is not cut.
 
     Args:
-        max_words: the words of each, about, those of its header rows left out.
+        max_words: the words of each, about, caption and header left out.
     """
     lines = lines_of(table)
-    header, body = range(table.header_rows), range(table.header_rows, len(lines))
+    short = weight("\n".join(lines[: table.header_rows])) <= _REPEATED_SHARE * max_words
+    header = list(range(table.header_rows)) if short else []
     part: list[int] = []
     words = 0
-    for row in body:
+    for row in range(len(header), len(lines)):
         more = weight(lines[row])
         if part and words + more > max_words:
-            yield _with_rows(table, lines, [*header, *part])
+            yield _with_rows(table, lines, header, part)
+            table = replace(table, caption=_short(table.caption, max_words), picture=None)
             part, words = [], 0
         part.append(row)
         words += more
-    yield _with_rows(table, lines, [*header, *part])
+    yield _with_rows(table, lines, header, part)
 
 
-def _with_rows(table: Segment, lines: tuple[str, ...], kept: list[int]) -> Segment:
-    rows = tuple(table.rows[row] for row in kept) if table.rows else ()
-    return replace(table, rows=rows, text="\n".join(lines[row] for row in kept))
+def _short(caption: str, max_words: int) -> str:
+    return caption if weight(caption) <= _REPEATED_SHARE * max_words else ""
+
+
+def _with_rows(table: Segment, lines: tuple[str, ...], header: list[int], part: list[int]) -> Segment:
+    kept = [*header, *part]
+    return replace(
+        table,
+        rows=tuple(table.rows[row] for row in kept) if table.rows else (),
+        text="\n".join(lines[row] for row in kept),
+        header_rows=len(header),
+    )

@@ -7,6 +7,7 @@ folders moved in, new rules of what to leave out, and what happened while nobody
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -26,6 +27,7 @@ _BATCH_FILES = 1000
 _BATCH_BYTES = 512 * 2**20
 _RETRY_SECONDS = 5.0
 _LONGEST_REST_SECONDS = 60.0
+_LOOK_EVERY_SECONDS = 300.0  # also where nothing is told: network drives tell of their own changes only
 
 
 class Signature(NamedTuple):
@@ -52,7 +54,7 @@ class Followed:
     Attributes:
         report: of the files that were read.
         removed: sources of documents that were forgotten, because their files are gone.
-        error: why nothing could be written; it is tried again.
+        error: why something could not be written, or was not removed.
     """
 
     report: AddReport = field(default_factory=AddReport)
@@ -92,20 +94,25 @@ def watch(
     if not top.is_dir():
         raise InputError(f"{folder}: is not a folder; only folders can be watched")
     following = _Following(library, top, ignore=ignore, hidden=hidden, settle_seconds=settle_seconds)
-    try_again = 0.0
+    looked = not_before = -math.inf
     for something_changed in _signals(top, stop, settle_seconds):
+        if stop.is_set():
+            return
         following.check_folder()
-        if not (something_changed or following.is_waiting) or time.monotonic() < try_again:
-            following.is_waiting |= something_changed
+        following.is_waiting |= something_changed or time.monotonic() - looked > _LOOK_EVERY_SECONDS
+        if not following.is_waiting or time.monotonic() < not_before:
             continue
         began = time.monotonic()
+        failed = False
         for followed in following.look(progress):
             on_report(followed)
-            try_again = time.monotonic() + _RETRY_SECONDS if followed.error else 0.0
+            failed |= bool(followed.error)
             if stop.is_set():
                 return
+        looked = time.monotonic()
         # Never more than half of the time is spent looking, however large the folder.
-        stop.wait(min(time.monotonic() - began, _LONGEST_REST_SECONDS))
+        rest = min(looked - began, _LONGEST_REST_SECONDS)
+        not_before = looked + (max(rest, _RETRY_SECONDS) if failed else rest)
 
 
 class _Following:
@@ -147,7 +154,6 @@ class _Following:
         """Look through the folder, write what has settled, and say what became of it."""
         found = gather([self._folder], library_root=self._root, ignore=self._ignore, hidden=self._hidden)
         new = [failure for failure in found.skipped if str(failure) not in self._told]
-        self._told.update(map(str, new))
         unsettled, self._unsettled = self._unsettled, {}
         seen: dict[int, int] = {}
         nothing_yet = self._is_first
@@ -160,8 +166,10 @@ class _Following:
                 self.is_waiting = True
                 return
             seen |= signatures
+            self._told.update(map(str, new))
             new, nothing_yet = [], False
         self._read = seen
+        self._told.update(map(str, new))
         if new or nothing_yet:
             yield Followed(AddReport(failed=tuple(new)))
         yield from self._forgotten(found, unsettled)
@@ -221,7 +229,7 @@ class _Following:
         except LibraryFormatError:
             raise
         except LibraryError as error:
-            return Followed(error=str(error))
+            return Followed(error=f"{error}; trying again")
 
     def _removed(self, gone: dict[str, str]) -> Followed:
         try:
@@ -229,7 +237,7 @@ class _Following:
         except LibraryFormatError:
             raise
         except LibraryError as error:
-            return Followed(error=str(error))
+            return Followed(error=f"{error}; trying again")
         return Followed(removed=tuple(gone.values()))
 
 
@@ -254,7 +262,10 @@ def _signals(folder: Path, stop: threading.Event, settle_seconds: float) -> Iter
             ignore_permission_denied=True,
         ):
             yield bool(changed)
-    except OSError:  # too many folders for the system to watch, or of a kind it cannot: look now and then
+    except (
+        OSError,
+        RuntimeError,
+    ):  # too many folders for the system to watch, or of a kind it cannot: look now and then
         while not stop.wait(_RETRY_SECONDS):
             yield True
 

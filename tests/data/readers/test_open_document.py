@@ -26,7 +26,7 @@ SPACES = " ".join(
         "dc",
         "meta",
         "presentation",
-        "fo",
+        "format",
     )
 )
 TYPE = "application/vnd.oasis.opendocument."
@@ -38,7 +38,7 @@ META = (
 )
 LAYOUT = (
     f'<office:document-styles {SPACES}><style:page-layout style:name="PM1">'
-    '<style:page-layout-properties fo:page-width="20cm" fo:page-height="10cm"/></style:page-layout>'
+    '<style:page-layout-properties format:page-width="20cm" format:page-height="10cm"/></style:page-layout>'
     '<style:master-page style:name="Default" style:page-layout-name="PM1"/></office:document-styles>'
 )
 

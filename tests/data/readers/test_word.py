@@ -129,6 +129,22 @@ def test_pictures_stand_in_place_with_caption_and_alternative_text(read, save, w
     assert (figure.caption, figure.label, figure.picture.width_px) == ("Figure 1: Teeth", "Figure 1", 60)
 
 
+def test_formulas_are_read_as_words(read, save, word):
+    def run(words):
+        return f"<m:r><m:t>{words}</m:t></m:r>"
+
+    fraction = f"<m:f><m:num>{run('a+b')}</m:num><m:den>{run('2c')}</m:den></m:f>"
+    power = f"<m:sSup><m:e>{run('x')}</m:e><m:sup>{run('2')}</m:sup></m:sSup>"
+    sign = '<m:naryPr><m:chr m:val="∑"/></m:naryPr>'
+    total = f"<m:nary>{sign}<m:sub>{run('i')}</m:sub><m:e>{run(' i &lt; 9')}</m:e></m:nary>"
+    word.add_paragraph("Let MARK be.")
+    math = f"<m:oMathPara><m:oMath>{fraction}{run('=')}{power}{run('+')}{total}</m:oMath></m:oMathPara>"
+    formula = f"</w:t></w:r>{math}<w:r><w:t>"
+    change = {"word/document.xml": lambda data: data.replace(b"MARK", formula.encode())}
+    path = rewritten(save(word), change)
+    assert texts(read(path)) == ["Let (a+b)/(2c)=x^2+∑_i i < 9 be."]
+
+
 def test_footnotes_come_last_and_comments_are_left_out(read, save, word):
     paragraph = word.add_paragraph("A saw")
     paragraph._p.append(parse_xml(f'<w:r {nsdecls("w")}><w:footnoteReference w:id="7"/></w:r>'))

@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-TARGETS = ("layout", "html", "markup", "markdown", "delimited", "subtitles")
+from tests.data.soak.fuzz_targets import TARGETS
 
 
 def main() -> int:
@@ -23,7 +23,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=60, help="for each target")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
-        "--target", choices=TARGETS, action="append", help="several times for several; none for all"
+        "--target", choices=list(TARGETS), action="append", help="several times for several; none for all"
     )
     parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()) / "plait-fuzz")
     asked = parser.parse_args()
@@ -49,7 +49,7 @@ def fuzz(target: str, seconds: int, seed: int, keep: Path) -> bool:
         )
         # Words are counted by set and dict: their order must not differ from run to run.
         done = subprocess.run(
-            [sys.executable, "-m", "tests.data.soak.fuzz_targets", target, *options, corpus],
+            [sys.executable, "-m", "tests.data.soak.fuzz_process", target, *options, corpus],
             env={**os.environ, "PYTHONHASHSEED": "0"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -21,10 +21,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.data.soak.seeds import seeds
+
 from plait.data.readers.base import ReadLimits
 from plait.data.readers.sandbox import ReaderPool
 from plait.errors import ReadError
-from tests.data.soak.seeds import seeds
 
 LIMITS = ReadLimits(
     memory_mb=700,
@@ -81,7 +82,8 @@ class Report:
     def __str__(self) -> str:
         total = sum((Counter(one) for one in self.outcomes.values()), Counter())
         lines = [
-            f"{sum(total.values())} files in {self.seconds:.0f} s; the slowest took {self.worst[0]:.1f} s ({self.worst[1]})"
+            f"{sum(total.values())} files in {self.seconds:.0f} s; "
+            f"the slowest took {self.worst[0]:.1f} s ({self.worst[1]})",
         ]
         lines += [f"  {count:5} {what}" for what, count in total.most_common()]
         shares = (

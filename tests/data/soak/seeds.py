@@ -8,17 +8,23 @@ from collections.abc import Callable
 from email.message import EmailMessage
 
 from PIL import Image, ImageDraw
-
 from tests.data.conftest import pdf_bytes, stream, text_at
 from tests.data.readers.hostile import archives
 
 _WORDS = "The saw cuts along the line. See Figure 1 and the table below."
 _HTML = (
-    "<!doctype html><html lang=en><head><meta charset=utf-8><title>Saws</title></head><body><h1 id=top>Saws</h1>"
+    "<!doctype html><html lang=en><head><meta charset=utf-8><title>Saws</title></head><body>"
+    "<h1 id=top>Saws</h1>"
     f"<p>{_WORDS} <a href='#top'>Up</a> &amp; <b>bold</b></p><figure><img src='DATA' alt='A saw'>"
     "<figcaption>Figure 1: A rip saw</figcaption></figure><ul><li>one<li>two</ul><pre>code</pre>"
-    "<table><caption>Table 1: Teeth</caption><tr><th>Saw<th>Teeth<tr><td rowspan=2>Rip<td>5<tr><td>7</table></body></html>"
+    "<table><caption>Table 1: Teeth</caption><tr><th>Saw<th>Teeth<tr><td rowspan=2>Rip<td>5"
+    "<tr><td>7</table></body></html>"
 )  # fmt: skip
+_MARKDOWN = f"# Saws\n\n{_WORDS}\n\n```\ncode\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n> quote\n\n1. x\n"
+_SUBTITLES = (
+    "1\n00:00:01,000 --> 00:00:02,500\nThe <i>saw</i> cuts.\n\n2\n00:00:03,000 --> 00:00:04,000\nTwice.\n"
+)
+_PICTURES = ("PNG", "JPEG", "GIF", "WEBP", "TIFF", "BMP")
 
 
 def seeds() -> dict[str, bytes]:
@@ -28,7 +34,7 @@ def seeds() -> dict[str, bytes]:
         "b.pdf": packed_pdf,
         "a.html": lambda: html().encode(),
         "a.epub": epub,
-        "a.md": lambda: f"# Saws\n\n{_WORDS}\n\n```\ncode\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n> quote\n\n1. x\n".encode(),
+        "a.md": lambda: _MARKDOWN.encode(),
         "a.txt": lambda: f"Saws\n====\n\n{_WORDS}\n\nWörter über Sägen.\n".encode(),
         "a.docx": docx,
         "a.pptx": pptx,
@@ -36,19 +42,21 @@ def seeds() -> dict[str, bytes]:
         "a.odt": lambda: archives.open_document("text", _OPEN_TEXT.encode()),
         "a.ods": lambda: archives.open_document("spreadsheet", _OPEN_SHEET.encode()),
         "a.odp": lambda: archives.open_document("presentation", _OPEN_SLIDES.encode()),
-        "a.csv": lambda: b"saw,teeth,price\nrip,5,12.50\n\"cross, cut\",7,\"9\"\"99\"\n",
+        "a.csv": lambda: b'saw,teeth,price\nrip,5,12.50\n"cross, cut",7,"9""99"\n',
         "a.ipynb": notebook,
         "a.eml": mail,
-        "a.zip": lambda: archives.packed({"a.html": html().encode(), "in/b.txt": _WORDS.encode(), "p.png": picture("PNG")}),
-        "a.srt": lambda: b"1\n00:00:01,000 --> 00:00:02,500\nThe <i>saw</i> cuts.\n\n2\n00:00:03,000 --> 00:00:04,000\nTwice.\n",
+        "a.zip": lambda: archives.packed(
+            {"a.html": html().encode(), "in/b.txt": _WORDS.encode(), "p.png": picture("PNG")}
+        ),
+        "a.srt": lambda: _SUBTITLES.encode(),
         "a.vtt": lambda: b"WEBVTT\n\nNOTE x\n\n00:01.000 --> 00:02.500 align:start\n<v Ann>The saw cuts.\n",
         "a.svg": lambda: (
-            "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 90 60' width='90' height='60'><title>Saw</title>"
-            "<defs><g id='a'><path d='M1 1L9 9z'/></g></defs><use href='#a' transform='scale(2)'/>"
-            "<text x='5' y='20' font-size='9'>Teeth</text></svg>"
-        ).encode(),
-        **{f"a.{kind.lower()}": lambda kind=kind: picture(kind) for kind in ("PNG", "JPEG", "GIF", "WEBP", "TIFF", "BMP")},
-    }  # fmt: skip
+            b"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 90 60' width='90' height='60'>"
+            b"<title>Saw</title><defs><g id='a'><path d='M1 1L9 9z'/></g></defs><use href='#a' transform='scale(2)'/>"
+            b"<text x='5' y='20' font-size='9'>Teeth</text></svg>"
+        ),
+        **{f"a.{kind.lower()}": lambda kind=kind: picture(kind) for kind in _PICTURES},
+    }
     return {name: make() for name, make in makers.items()}
 
 
@@ -81,19 +89,19 @@ def pdf() -> bytes:
     )
     content = text_at(60, 740, "1 Saws", size=18) + left + right + image + drawing + captions + table + rules
     resources = b"<< /Font << /F 5 0 R >> /XObject << /X 6 0 R >> >>"
-    page = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R /Resources %s /Annots [7 0 R] >>"
+    page = b"<< /Type /Page /Parent 2 0 R %s /Contents 4 0 R /Annots [7 0 R] >>"
     pixels = stream(
         bytes(range(192)),
-        extra=b"/Type /XObject /Subtype /Image /Width 8 /Height 8 /ColorSpace /DeviceRGB /BitsPerComponent 8",
+        extra=b"/Subtype /Image /Width 8 /Height 8 /ColorSpace /DeviceRGB /BitsPerComponent 8",
     )
-    link = b"<< /Type /Annot /Subtype /Link /Rect [60 690 200 705] /A << /S /URI /URI (https://example.org) >> >>"
+    link = b"<< /Subtype /Link /Rect [60 690 200 705] /A << /S /URI /URI (https://example.org) >> >>"
     outline = b"<< /Type /Outlines /First 9 0 R /Last 9 0 R /Count 1 >>"
     item = b"<< /Title (Saws) /Parent 8 0 R /Dest [3 0 R /XYZ 60 740 0] >>"
     return pdf_bytes(
         [
             b"<< /Type /Catalog /Pages 2 0 R /Outlines 8 0 R >>",
             b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-            page % resources,
+            page % (b"/MediaBox [0 0 612 792] /Resources " + resources),
             stream(content),
             b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
             pixels,
@@ -106,7 +114,8 @@ def pdf() -> bytes:
 
 def packed_pdf() -> bytes:
     content = b"".join(text_at(60, 700 - 12 * i, _WORDS) for i in range(8))
-    page = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R /Resources << /Font << /F 5 0 R >> >> >>"
+    font = b"/MediaBox [0 0 612 792] /Resources << /Font << /F 5 0 R >> >>"
+    page = b"<< /Type /Page /Parent 2 0 R /Contents 4 0 R %s >>" % font
     pages = b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>"
     font = b"<< /Type /Font /Subtype /Type1 /BaseFont /Times-Roman >>"
     return pdf_bytes([b"<< /Type /Catalog /Pages 2 0 R >>", pages, page, stream(content, packed=True), font])
@@ -188,16 +197,18 @@ def mail() -> bytes:
 
 
 _OPEN_TEXT = (
-    f'<text:h text:outline-level="1">Saws</text:h><text:p>{_WORDS}<text:s text:c="3"/>x</text:p><text:list><text:list-item>'
-    "<text:p>one</text:p></text:list-item></text:list><table:table><table:table-row><table:table-cell><text:p>teeth</text:p>"
+    f'<text:h text:outline-level="1">Saws</text:h><text:p>{_WORDS}<text:s text:c="3"/>x</text:p>'
+    "<text:list><text:list-item><text:p>one</text:p></text:list-item></text:list><table:table><table:table-row>"
+    "<table:table-cell><text:p>teeth</text:p>"
     "</table:table-cell></table:table-row></table:table>"
 )
 _OPEN_SHEET = (
-    '<table:table table:name="Saws"><table:table-row><table:table-cell table:number-columns-repeated="2"><text:p>a</text:p>'
-    '</table:table-cell></table:table-row><table:table-row table:number-rows-repeated="3"><table:table-cell><text:p>5</text:p>'
-    "</table:table-cell></table:table-row></table:table>"
+    '<table:table table:name="Saws"><table:table-row><table:table-cell table:number-columns-repeated="2">'
+    "<text:p>a</text:p></table:table-cell></table:table-row>"
+    '<table:table-row table:number-rows-repeated="3"><table:table-cell><text:p>5</text:p></table:table-cell>'
+    "</table:table-row></table:table>"
 )
 _OPEN_SLIDES = (
-    f'<draw:page xmlns:draw="urn:oasis:names:tc:opendocument:xmlns:drawing:1.0" draw:name="One"><draw:frame><draw:text-box>'
-    f"<text:p>{_WORDS}</text:p></draw:text-box></draw:frame></draw:page>"
+    '<draw:page xmlns:draw="urn:oasis:names:tc:opendocument:xmlns:drawing:1.0" draw:name="One">'
+    f"<draw:frame><draw:text-box><text:p>{_WORDS}</text:p></draw:text-box></draw:frame></draw:page>"
 )

@@ -161,6 +161,18 @@ def _ends_a_label(rest: str) -> bool:
 def _continues_a_sentence(index: int, page: _Rows) -> bool:
     """Tell whether what looks like a caption goes on with a sentence of the line above it."""
     line = page.lines[index]
+    beside = (
+        page.lines[i] for i in page.between(line.box.top - 0.5 * line.size, line.box.bottom) if i != index
+    )
+    if any(
+        0 <= line.box.left - other.box.right < 1.5 * line.size
+        and _alike(other, line)
+        and overlap(other.box.top, other.box.bottom, line.box.top, line.box.bottom) > 0.6 * line.box.height
+        and len(other.text) > 3
+        and _match(other.text) is None
+        for other in beside
+    ):
+        return True
     return any(
         above.box.top < line.box.top
         and _alike(above, line)
@@ -168,7 +180,7 @@ def _continues_a_sentence(index: int, page: _Rows) -> bool:
         and above.box.right > line.box.right - 1.5 * line.size
         and sum(word.isalpha() for word in above.text.split()) > 3
         and not above.text.rstrip("”\"')»").endswith(_SENTENCE_END)
-        for i in page.between(line.box.top - 1.6 * line.size, line.box.top)
+        for i in page.between(line.box.top - 2.3 * line.size, line.box.top)
         if (above := page.lines[i]) is not line
     )
 
@@ -255,8 +267,12 @@ def _ends(rows: Sequence[Sequence[int]], below: Sequence[int], lines: Sequence[L
     widest = max(box.width for box in boxes)
     right = max(box.right for box in boxes)
     fits = last.width + word < 0.96 * widest and last.right + word < right - 0.5 * size
-    wider = len(rows) > 1 and (
-        following.left < min(box.left for box in boxes[:-1]) - 2 * size
-        or following.right > max(box.right for box in boxes[:-1]) + 2 * size
+    wider = (
+        len(rows) > 1
+        and following.width > 1.3 * max(box.width for box in boxes[:-1])
+        and (
+            following.left < min(box.left for box in boxes[:-1]) - 2 * size
+            or following.right > max(box.right for box in boxes[:-1]) + 2 * size
+        )
     )
     return wider or (fits and (len(rows) == 1 or lines[rows[-1][-1]].text.endswith(_SENTENCE_END)))

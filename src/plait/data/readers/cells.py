@@ -211,8 +211,8 @@ def block_segments(block: Block, *, place: Place, first_row: int = 1) -> Iterato
 def blocks(rows: Sequence[Row]) -> list[Block]:
     """Return the blocks of a sheet, from top to bottom, then from left to right.
 
-    A block without names for its columns that continues the columns of the one above belongs to it: many
-    leave a row empty inside a table.
+    A block that continues the columns of the one above without naming them anew belongs to it: many leave a
+    row empty inside a table.
     """
     found: list[_Growing] = []
     for top, band in _bands(rows):

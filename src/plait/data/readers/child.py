@@ -38,6 +38,8 @@ _FILES_A_CHILD = 2000
 # A parser that runs out of address space usually aborts; this full, that is why it did.
 _FULL = 0.6
 _LOOK_MS = 20  # how often its memory is looked at
+# -P: modules are never imported from the folder the user happens to stand in.
+_PROGRAM = ("-P", "-m", "plait.data.readers.worker")
 _PICTURE_NAME = re.compile(r"[0-9a-f]{64}\.[a-z0-9]{1,5}")
 _REPAIR = "repair it (printing it to a new PDF often helps), or leave it out"
 _REPORT = "report it with the file, or leave it out"
@@ -45,6 +47,10 @@ _REPORT = "report it with the file, or leave it out"
 _ENVIRONMENT = frozenset(
     {"HOME", "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "PATH", "PYTHONHOME", "PYTHONPATH", "TZ", "VIRTUAL_ENV"}
 )
+
+
+class _DrainedError(ReadError):
+    """The process had no memory left."""
 
 
 class Child:
@@ -61,6 +67,7 @@ class Child:
         self._spool: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._files = 0
+        self._was_used = False
         self._peak_mb = 0.0
         self._closed = False
         self._lock = threading.Lock()
@@ -76,9 +83,26 @@ class Child:
         Raises:
             ReadError: whatever went wrong.
         """
-        process = self._started(task.source, spool)
         try:
-            document = self._ask(process, task, limits or self._limits)
+            return self._read(task, spool, limits or self._limits)
+        except _DrainedError:
+            if not self._was_used:
+                raise
+            return self._read(
+                task, spool, limits or self._limits
+            )  # what files before it leaked is no fault of its
+
+    def close(self) -> None:
+        """End the process for good."""
+        with self._lock:
+            self._closed = True
+        self._end()
+
+    def _read(self, task: ReadTask, spool: Path, limits: ReadLimits) -> Document:
+        process = self._started(task.source, spool)
+        self._was_used = self._files > 0
+        try:
+            document = self._ask(process, task, limits)
         except LateError:
             self._end()
             reason = f"took longer than {self._limits.wall_seconds} s"
@@ -90,12 +114,6 @@ class Child:
             raise ReadError(task.source, "its parser gave a malformed answer", _REPORT) from None
         self._files += 1
         return document
-
-    def close(self) -> None:
-        """End the process for good."""
-        with self._lock:
-            self._closed = True
-        self._end()
 
     def _started(self, source: str, spool: Path) -> subprocess.Popen[bytes]:
         """Return the running process, renewed when it is old or confined to another spool."""
@@ -184,7 +202,7 @@ class Child:
         memory_mb, name = self._limits.memory_mb, "read_memory_mb"
         if self._peak_mb > memory_mb:  # it had been granted what recognition may take
             memory_mb, name = memory_mb + self._limits.ocr_memory_mb, "ocr_memory_mb"
-        return ReadError(source, f"needed more than {memory_mb} MB", f"split it, or raise {name}")
+        return _DrainedError(source, f"needed more than {memory_mb} MB", f"split it, or raise {name}")
 
     def _end(self) -> None:
         """End the process; the next file starts another."""
@@ -206,9 +224,8 @@ def _spawn(limits: ReadLimits, confinement: Confinement) -> subprocess.Popen[byt
     # One thread in each library: the address space of idle ones would count against the limit.
     few = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
     orders = json.dumps({"limits": asdict(limits), **confinement.to_dict()})
-    # -P: modules are never imported from the folder the user happens to stand in.
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "plait.data.readers.worker", orders],
+        [sys.executable, *_PROGRAM, orders],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

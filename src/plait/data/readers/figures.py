@@ -24,7 +24,7 @@ _FARTHEST = 200.0  # points from a caption to what is drawn, if nothing else sta
 _NEAR = 40.0  # points from a caption to the words of a figure that has nothing drawn
 _BESIDE = 40.0
 _ASIDE = 60.0  # a figure set flush left over a centred caption does not reach above it
-_PANEL_GAP = (60.0, 34.0)  # points between panels, across and down
+_PANEL_GAP = (60.0, 50.0)  # points between panels, across and down
 _LABEL_GAP = (14.0, 7.0)  # points from a label to what is drawn
 _LABEL_WORDS = 8
 _WORDS_A_SHAPE = 6
@@ -157,32 +157,51 @@ def _framed(found: Sequence[Region], captions: Sequence[Caption]) -> list[Region
     rules = [r for r in found if not r.is_shape and r.box.width > _RULE_WIDTH and r.box.height < 6]
     kept = list(found)
     for caption in captions[:_MOST_CAPTIONS]:
-        if caption.of_table or len(rules) < 2:
-            continue
-        above = [
-            rule
-            for rule in rules
-            if rule.box.bottom <= caption.box.top + 2
-            and overlap(rule.box.left, rule.box.right, caption.box.left, caption.box.right) > 0
-        ]
-        lower = max(above, key=lambda rule: rule.box.bottom, default=None)
-        if lower is None or caption.box.top - lower.box.bottom > _NEAR:
-            continue
-        floor = max((c.box.bottom for c in captions if c.box.bottom < lower.box.top), default=0.0)
-        upper = [
-            rule
-            for rule in above
-            if floor <= rule.box.top < lower.box.top - 8
-            and abs(rule.box.left - lower.box.left) < 3
-            and abs(rule.box.right - lower.box.right) < 3
-        ]
-        if upper and lower in kept:
-            top = max(upper, key=lambda rule: rule.box.top)
-            if top in kept:
-                kept.remove(top)
-                kept.remove(lower)
-                kept.append(Region(union((top.box, lower.box)), 0, 0))
+        mine = [] if caption.of_table else [r for r in rules if r in kept and _spans(r.box, caption.box)]
+        others = [c.box for c in captions if c is not caption]
+        for pair in (_pair_above(mine, caption.box, others), _pair_below(mine, caption.box, others)):
+            if pair is not None:
+                kept = [region for region in kept if region not in pair]
+                kept.append(Region(union(rule.box for rule in pair), 0, 0))
+                break
     return kept
+
+
+def _spans(rule: Rect, caption: Rect) -> bool:
+    return overlap(rule.left, rule.right, caption.left, caption.right) > 0
+
+
+def _pair_above(
+    rules: Sequence[Region], caption: Rect, others: Sequence[Rect]
+) -> tuple[Region, Region] | None:
+    """Return the two rules of one width that are nearest above a caption, no other caption between."""
+    above = sorted((r for r in rules if r.box.bottom <= caption.top + 2), key=lambda r: -r.box.bottom)
+    if not above or caption.top - above[0].box.bottom > _NEAR:
+        return None
+    floor = max((o.bottom for o in others if o.bottom < above[0].box.top), default=0.0)
+    for rule in above[1:]:
+        if rule.box.top >= floor and _are_alike(rule.box, above[0].box):
+            return rule, above[0]
+    return None
+
+
+def _pair_below(
+    rules: Sequence[Region], caption: Rect, others: Sequence[Rect]
+) -> tuple[Region, Region] | None:
+    """Return the two rules of one width that are nearest below a caption, no other caption between."""
+    below = sorted((r for r in rules if r.box.top >= caption.bottom - 2), key=lambda r: r.box.top)
+    if not below or below[0].box.top - caption.bottom > _NEAR:
+        return None
+    ceiling = min((o.top for o in others if o.top > below[0].box.bottom), default=float("inf"))
+    for rule in below[1:]:
+        if rule.box.bottom <= ceiling and _are_alike(rule.box, below[0].box):
+            return below[0], rule
+    return None
+
+
+def _are_alike(one: Rect, other: Rect) -> bool:
+    apart = abs(one.top - other.top) > 10
+    return apart and abs(one.left - other.left) < 3 and abs(one.right - other.right) < 3
 
 
 def _lies_in(box: Rect, other: Rect) -> bool:
@@ -378,8 +397,8 @@ def _is_panel(region: Region, box: Rect) -> bool:
     one = region.box
     across = overlap(one.left, one.right, box.left, box.right)
     down = overlap(one.top, one.bottom, box.top, box.bottom)
-    if not region.is_shape:
-        return across > 0 and down > -10
+    if not region.is_shape:  # an axis, or a rule above or below
+        return (across > 0 and down > -10) or (across > -30 and down > 0.5 * max(box.height, one.height))
     widest = _PANEL_GAP[0] * (1.5 if down > 0.6 * max(one.height, box.height) else 1)
     return (across > 0 and down > -_PANEL_GAP[1]) or (
         down > 0.3 * min(one.height, box.height) and across > -widest

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Literal
@@ -12,6 +11,7 @@ from PIL import Image
 from plait.data.readers.base import ReadLimits, ReadTask, document_id, title_from
 from plait.data.readers.picture_notes import notes_of
 from plait.data.readers.pictures import (
+    DAMAGED,
     BadPictureError,
     PictureStore,
     TooManyPixelsError,
@@ -25,7 +25,6 @@ from plait.schema import Document, Page, Segment
 _SUBFILE_TYPE = 254
 _REDUCED = 1
 _USUAL_DPI = 150.0
-_DAMAGED = (OSError, ValueError, SyntaxError, TypeError, KeyError, struct.error, OverflowError, EOFError)
 
 
 def read_image(task: ReadTask, limits: ReadLimits) -> Document:
@@ -105,7 +104,7 @@ class _Pages:
                 self._image.seek(index)
             except EOFError:
                 return
-            except _DAMAGED:
+            except DAMAGED:
                 self.warnings.append(f"what follows page {index} is damaged and was left out")
                 return
             if index == self._limits.max_pages:
@@ -118,7 +117,7 @@ class _Pages:
                 self._image.load()
             except BadPictureError as error:
                 self.warnings.append(f"left out page {index + 1}: {error}")
-            except _DAMAGED:
+            except DAMAGED:
                 self.warnings.append(f"left out page {index + 1}: it is damaged")
             else:
                 yield index + 1, self._image
@@ -126,7 +125,7 @@ class _Pages:
     def _is_copy(self) -> bool:
         try:
             return bool(int(self._image.tag_v2.get(_SUBFILE_TYPE, 0)) & _REDUCED)  # type: ignore[attr-defined]
-        except _DAMAGED:
+        except DAMAGED:
             return False
 
 

@@ -7,7 +7,7 @@ A heading is a text segment whose text ends its own section path.
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from selectolax.lexbor import LexborNode
@@ -111,6 +111,7 @@ class _Walk:
         self._notes = 0
         self._pre = 0
         self._headers = 0
+        self._in_link = False
         self._drawings = 0
         self._title = ""
 
@@ -170,11 +171,11 @@ class _Walk:
             self._formula(node, attributes)
 
     def _open_other(self, tag: str, attributes: Attributes, node: LexborNode) -> LexborNode | None:
-        if tag == "a":
+        if tag == "a" and not self._in_link:  # what is in a link was looked at with it
             if is_back_link(attributes, node):
                 return None
             self._links.note(node, attributes)
-            return self._open_inline(node)
+            return self._open_inline(node, _Element(tag))
         if tag in _CELLS and self._words:
             self._words.append(_CELL_END)
         return self._open_inline(node)
@@ -186,15 +187,16 @@ class _Walk:
         # pandoc and HTML5 articles put the title there, sites their menus.
         return node.css_first("h1, h2") is None or node.css_first("nav, [role=navigation]") is not None
 
-    def _open_inline(self, node: LexborNode) -> LexborNode | None:
-        """Go into an element whose end means nothing."""
+    def _open_inline(self, node: LexborNode, element: _Element | None = None) -> LexborNode | None:
+        """Go into an element whose end ends no block."""
         child = node.child
         if child is None:
             return None
         if child.tag_id == _TEXT and child.next is None:
             self._say(child.text_content or "")
             return None
-        self._stack.append((node, None))
+        self._stack.append((node, element))
+        self._in_link |= element is not None
         return child
 
     def _open_block(self, tag: str, attributes: Attributes, node: LexborNode) -> LexborNode | None:
@@ -242,6 +244,8 @@ class _Walk:
             self._take_caption()
         elif tag in _HEADINGS:
             self._take_heading(_HEADINGS[tag])
+        elif tag == "a":
+            self._in_link = False
         elif tag == "title":
             self._take_title()
         elif tag == "dt":
@@ -365,7 +369,7 @@ class _Walk:
                 return False
             text = node.text() or ""
         else:
-            lines = node.css("div.line")
+            lines = [child for child in _children(node) if child.attributes.get("class") == "line"]
             if not lines:
                 return False
             text = "\n".join(_without_number(line) for line in lines)
@@ -459,6 +463,15 @@ def _lines(text: str) -> str:
     """Return the lines of a listing, without the empty ones around it."""
     lines = [line.rstrip() for line in text.expandtabs(4).splitlines()]
     return "\n".join(lines).strip("\n")
+
+
+def _children(node: LexborNode) -> Iterator[LexborNode]:
+    """Yield the elements directly in an element."""
+    child = node.child
+    while child is not None:
+        if child.tag_id != _TEXT:
+            yield child
+        child = child.next
 
 
 def _without_number(line: LexborNode) -> str:

@@ -13,6 +13,7 @@ _SETS = ("srcset", "data-srcset", "data-lazy-srcset")
 _REMOTE = re.compile(r"(?:https?:)?//", re.I)
 _LONGEST_SET = 8000
 _MOST = 4
+_SOURCES = 20  # of a <picture>, with the spaces between them
 
 
 def addresses_of(node: LexborNode, attributes: Attributes) -> list[str]:
@@ -30,8 +31,13 @@ def addresses_of(node: LexborNode, attributes: Attributes) -> list[str]:
         found += in_set(attributes.get(name))
     parent = node.parent
     if parent is not None and parent.tag == "picture":
-        for other in parent.css("source")[:_MOST]:
-            found += in_set(other.attributes.get("srcset"))
+        other = node.prev
+        for _ in range(_SOURCES):
+            if other is None:
+                break
+            if other.tag == "source":
+                found += in_set(other.attributes.get("srcset"))
+            other = other.prev
     kept = [address for address in dict.fromkeys(found) if address]
     return sorted(kept, key=_rank)[:_MOST]
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 
 from PIL import ExifTags, Image, ImageFile, IptcImagePlugin
 
+from plait.data.readers.pictures import DAMAGED
 from plait.data.readers.xml_trees import BadXmlError, tree_of
 from plait.schema import Scalar
 
@@ -23,7 +23,6 @@ _SAID_BY_MACHINES = re.compile(
     re.I,
 )
 _TIME = re.compile(r"(\d{4}):(\d\d):(\d\d)(?: (\d\d:\d\d:\d\d))?")
-_DAMAGED = (ValueError, TypeError, KeyError, IndexError, OSError, SyntaxError, struct.error, AttributeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,7 @@ def _exif(image: Image.Image) -> dict[str, str]:
             "camera": model if model.startswith(maker) else f"{maker} {model}".strip(),
             "keywords": _plain(values.get(base.XPKeywords)),
         }
-    except _DAMAGED:
+    except DAMAGED:
         return {}
 
 
@@ -86,7 +85,7 @@ def _iptc(image: Image.Image) -> dict[str, str]:
             "author": _plain(values.get((2, 80))),
             "keywords": ", ".join(_plain(word) for word in several),
         }
-    except _DAMAGED:
+    except DAMAGED:
         return {}
 
 

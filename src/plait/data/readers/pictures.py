@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import struct
 import warnings
+import zlib
 from pathlib import Path
 
 from PIL import Image, ImageOps, features
@@ -18,6 +20,20 @@ _PLAIN_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA"})
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP")
 _PHOTOGRAPHS = frozenset({"JPEG", "WEBP", "MPO", "HEIF", "AVIF"})
 _AVIF_BRANDS = (b"avif", b"avis")
+# What the decoders raise, by accident or on purpose, where a picture is damaged.
+DAMAGED = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    RuntimeError,
+    AttributeError,
+    struct.error,
+    zlib.error,
+)
 _LARGEST_RATIO = 200  # of the sides; a picture beyond it shows nothing at any size
 _ORIENTATION = 0x0112
 
@@ -112,7 +128,7 @@ def opened(data: bytes, *, max_pixels: int) -> Image.Image:
         raise
     except Image.DecompressionBombError as error:
         raise TooManyPixelsError(f"more than {max_pixels:,} pixels") from error
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, OverflowError) as error:
+    except DAMAGED as error:
         raise BadPictureError("not a picture, or a damaged one") from error
 
 

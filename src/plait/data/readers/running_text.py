@@ -81,9 +81,14 @@ def running_text(
         i
         for i in open_
         if (lines[i].box.bottom < _MARGIN[0] * page.height or lines[i].box.top > _MARGIN[1] * page.height)
-        and not any(box.grown(_LABEL_REACH).meets(lines[i].box) for box in shapes)
+        and not any(_reach(box).meets(lines[i].box) for box in shapes)
     }
     return frozenset(prose | margins | _equations(lines, open_))
+
+
+def _reach(shape: Rect) -> Rect:
+    """Return where the labels of what is drawn may stand."""
+    return shape.grown(_LABEL_REACH)._replace(left=shape.left - 40, right=shape.right + 40)
 
 
 def _equations(lines: Sequence[Line], candidates: Sequence[int]) -> set[int]:

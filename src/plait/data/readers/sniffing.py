@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -182,7 +183,7 @@ def _in_zip(path: Path) -> Kind:
                     kind = _ZIPPED_TYPES.get(file.read(200).strip())
                     if kind is not None:
                         return kind
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError):
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError, EOFError, OSError):
         return "archive"  # whose reader says what is wrong with it
     if not names.isdisjoint(_WORKBOOKS):
         return "sheets"

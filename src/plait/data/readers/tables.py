@@ -31,6 +31,7 @@ _NARROWEST_GAP = 4.0  # points between columns
 _CAPTION_DISTANCE = 40.0  # points
 _TALLEST_CELL = 150.0  # points, of a drawn box that may be one
 _TEXT_WORDS = 7  # a line of more across the whole width is text
+_ASIDE = 150.0  # points from a table to a caption of a figure that it may be part of
 _FULLNESS = 0.06  # of a table's area, covered by words
 _FEWEST_CELLS = 6  # of a table without a caption
 _OF_A_FIGURE = 20.0  # points: a caption of a figure must be closer than a table's to name a table
@@ -460,7 +461,7 @@ def _stands_alone(table: Table, captions: Sequence[Caption], lines: Sequence[Lin
         for caption in captions
         if not caption.of_table
         and caption.box.top > box.bottom
-        and overlap(caption.box.left, caption.box.right, box.left, box.right) > 0
+        and overlap(caption.box.left, caption.box.right, box.left, box.right) > -_ASIDE
     ]
     if not below:
         return True

@@ -13,15 +13,16 @@ import struct
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, get_args
 
-from plait.schema import Attachment, Document, Page, Segment
+from plait.schema import Attachment, Box, Document, Page, Segment, TextRole, TimeSpan
 
 _LENGTH = struct.Struct(">Q")
 LARGEST_MESSAGE_BYTES = 1 << 28
 # More text than that of ten thousand books' pages is an attack on the parent's memory.
 LARGEST_DOCUMENT_BYTES = 1 << 28
 _PART = 400  # segments, pages or attachments in one message
+_KINDS, _ROLES, _ORIGINS = ("text", "image", "table"), get_args(TextRole), ("text", "ocr", "none")
 
 
 class WireError(Exception):
@@ -118,6 +119,8 @@ class Assembly:
             more = bool(message["more"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise WireError("a malformed part of a document") from error
+        if not _is_typed(part):
+            raise WireError("a document with values of other types")
         self._first = self._first or part
         self._segments += part.segments
         self._pages += part.pages
@@ -137,6 +140,39 @@ _NOTHING = Document(id="", title="", source="")
 
 def _batches(values: Sequence[Any]) -> list[Any]:
     return [tuple(values[start : start + _PART]) for start in range(0, len(values), _PART)]
+
+
+def _is_typed(document: Document) -> bool:
+    """Tell whether every value has the type that the schema says; JSON may hold any."""
+    texts = [document.id, document.title, document.source, *document.metadata, *document.warnings]
+    texts += [text for held in document.attachments for text in (held.name, held.path)]
+    texts += [page.label for page in document.pages]
+    numbers: list[Any] = [page.number for page in document.pages]
+    pictures = [page.picture for page in document.pages]
+    for segment in document.segments:
+        texts += (segment.text, segment.caption, segment.anchor, segment.label, *segment.section)
+        texts += itertools.chain.from_iterable(segment.rows)
+        texts += [text for link in segment.links for text in (link.text, link.target)]
+        numbers.append(segment.header_rows)
+        numbers += () if segment.page is None else (segment.page,)
+        numbers += () if segment.box is None else _values(segment.box)
+        numbers += () if segment.time is None else _values(segment.time)
+        pictures.append(segment.picture)
+    for picture in pictures:
+        if picture is not None:
+            texts += (picture.path, picture.sha256)
+            numbers += (picture.width_px, picture.height_px)
+    return (
+        all(type(text) is str for text in texts)
+        and all(type(number) in (int, float) for number in numbers)
+        and all(type(value) in (str, int, float, bool) for value in document.metadata.values())
+        and all(segment.kind in _KINDS and segment.role in _ROLES for segment in document.segments)
+        and all(page.text_from in _ORIGINS for page in document.pages)
+    )
+
+
+def _values(numbers: Box | TimeSpan) -> tuple[float, ...]:
+    return tuple(getattr(numbers, name) for name in numbers.__slots__)
 
 
 def _exactly(stream: BinaryIO, count: int, deadline: float | None) -> bytes:

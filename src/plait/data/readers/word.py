@@ -18,6 +18,7 @@ from plait.data.readers.html import document_of
 from plait.data.readers.office_package import BROKEN, damage, package, properties, targets
 from plait.data.readers.pictures import BadPictureError
 from plait.data.readers.unpacking import Members
+from plait.data.readers.word_formulas import with_formulas
 from plait.data.readers.word_markup import STYLE_MAP, with_figures
 from plait.errors import ReadError
 from plait.schema import Document, Metadata, Scalar
@@ -25,9 +26,7 @@ from plait.schema import Document, Metadata, Scalar
 _MAIN = "word/document.xml"
 # Parts that mammoth parses as XML, whatever their names: only "*.xml" was checked for entities.
 _PARSED = frozenset({"officeDocument", "styles", "numbering", "footnotes", "endnotes", "comments"})
-_USUAL_TITLES = re.compile(
-    r"(?:word[ -]?document|microsoft word - .*|document ?\d*|dokument ?\d*|untitled)?", re.I
-)
+_USUAL_TITLES = re.compile(r"(?:word[ -]?document|microsoft word - .*|document ?\d*|untitled)?", re.I)
 _TITLE = re.compile(r'<h1 class="title">(.*?)</h1>', re.S)
 _TAG = re.compile(r"<[^>]*>")
 
@@ -35,7 +34,7 @@ Opener = Callable[[], AbstractContextManager[BinaryIO]]
 
 
 def read_word(task: ReadTask, limits: ReadLimits) -> Document:
-    """Return a DOCX document: headings, paragraphs, lists, tables, pictures, captions, notes.
+    """Return a DOCX document: headings, paragraphs, lists, tables, formulas, pictures, captions, notes.
 
     Comments, deletions that are tracked and tables of contents are left out; footnotes and endnotes come
     last. Pictures that the document only refers to are never opened.
@@ -46,9 +45,9 @@ def read_word(task: ReadTask, limits: ReadLimits) -> Document:
     with package(task, limits) as members:
         with damage(task):
             about = properties(members, "docProps/core.xml")
-            _refuse_disguised(members, task)
+            file = with_formulas(task, members, _main_part(members, task))
         openers: list[Opener] = []
-        with task.path.open("rb") as file:
+        with file:
             with damage(task):
                 markup = _markup(file, openers)
             task.tick()
@@ -65,17 +64,23 @@ def read_word(task: ReadTask, limits: ReadLimits) -> Document:
     )
 
 
-def _refuse_disguised(members: Members, task: ReadTask) -> None:
-    """Refuse parts that would be parsed as XML but are not named so."""
-    for name in (
-        "",
-        _MAIN,
-        *(path for kind, path in targets(members, "").values() if kind == "officeDocument"),
+def _main_part(members: Members, task: ReadTask) -> str:
+    """Return the part that holds the text.
+
+    Raises:
+        ReadError: a part would be parsed as XML but is not named so, and so was not checked as such.
+    """
+    related = targets(members, "")
+    main = next((path for kind, path in related.values() if kind == "officeDocument"), _MAIN)
+    for kind, path in (
+        *related.values(),
+        *targets(members, main).values(),
+        *targets(members, _MAIN).values(),
     ):
-        for kind, path in targets(members, name).values():
-            if kind in _PARSED and not path.lower().endswith(".xml"):
-                reason = f"its part {path!r} is XML under another name, as no program writes it"
-                raise ReadError(task.source, reason, "do not trust it, or save it again in Word")
+        if kind in _PARSED and not path.lower().endswith(".xml"):
+            reason = f"its part {path!r} is XML under another name, as no program writes it"
+            raise ReadError(task.source, reason, "do not trust it, or save it again in Word")
+    return main
 
 
 def _markup(file: BinaryIO, openers: list[Opener]) -> str:

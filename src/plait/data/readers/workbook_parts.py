@@ -22,9 +22,9 @@ _LONGEST_TAG = 4096
 _MOST_PICTURES = 2000
 # A cell that holds something: an empty one that only has a style closes itself.
 _CELL = re.compile(
-    rb"""<(?:\w+:)?c\s[^>]{0,500}?\br\s*=\s*["']([A-Za-z]{1,3})(\d{1,7})["'][^>]{0,500}(?<!/)>"""
+    rb"""<(?:\w+:)?c\s[^>]{0,120}?\br\s*=\s*["']([A-Za-z]{1,3})(\d{1,7})["'][^>]{0,120}(?<!/)>"""
 )
-_ROW = re.compile(rb"""<(\w+:)?row\s[^>]{0,500}?\br\s*=\s*["'](\d{1,7})["']""")
+_ROW = re.compile(rb"""<(\w+:)?row\s[^>]{0,120}?\br\s*=\s*["'](\d{1,7})["']""")
 
 
 @dataclass(frozen=True, slots=True)

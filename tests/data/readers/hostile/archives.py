@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 
+import openpyxl
 from tests.data.readers.hostile.lures import Lures
 from tests.data.readers.hostile.pdfs import noise
 from tests.data.readers.hostile.pictures import png
@@ -54,7 +55,7 @@ def files(lures: Lures) -> Iterator[tuple[str, bytes]]:
     yield "noise.pptx", packed({"ppt/presentation.xml": noise(5000)})
     yield "bomb.pptx", packed({"ppt/presentation.xml": b"<a>" + bytes(60 * 2**20)}, deflated=True)
     yield "noise.xlsx", packed({"xl/workbook.xml": noise(5000)})
-    yield "wide.xlsx", sheet(b'<dimension ref="A1:XFD1048576"/>', b'<c r="XFD1048576"><v>1</v></c>')
+    yield "far-cell.xlsx", far_cell()
     yield "repeated.ods", open_document("spreadsheet", repeated_cells())
     yield "spaces.odt", open_document("text", b'<text:p>a<text:s text:c="2000000000"/>b</text:p>')
     yield "deep.odt", open_document("text", b"<text:section>" * 30_000 + b"</text:section>" * 30_000)
@@ -213,7 +214,8 @@ def page_of_lures(lures: Lures) -> bytes:
 def laughing(lures: Lures, root: str) -> bytes:
     """XML whose entities grow to a thousand million laughs."""
     entities = ['<!ENTITY l0 "ha">', *(f'<!ENTITY l{i} "{f"&l{i - 1};" * 10}">' for i in range(1, 10))]
-    return f"<?xml version='1.0'?><!DOCTYPE {root} [{''.join(entities)}]><{root}><body>&l9;</body></{root}>".encode()
+    start = f"<?xml version='1.0'?><!DOCTYPE {root} [{''.join(entities)}]>"
+    return f"{start}<{root}><body>&l9;</body></{root}>".encode()
 
 
 _DOCUMENT_TAG = f"<w:document xmlns:w='{_WORD}'>".encode()
@@ -273,8 +275,8 @@ def word(document: bytes, relationships: bytes = b"") -> bytes:
     types = (
         f'<Types xmlns="{_TYPES}"><Default Extension="rels" '
         'ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
-        '<Default Extension="png" ContentType="image/png"/><Override PartName="/word/document.xml" ContentType='
-        '"application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"/></Types>'
+        '<Default Extension="png" ContentType="image/png"/><Override PartName="/word/document.xml" '
+        'ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"/></Types>'
     )
     top = (
         f'<Relationships xmlns="{_RELATIONS}"><Relationship Id="r1" Type="{_OFFICE}/officeDocument" '
@@ -289,29 +291,19 @@ def word(document: bytes, relationships: bytes = b"") -> bytes:
     return packed({**members, "word/media/a.png": png(8, 8)}, deflated=True)
 
 
-def sheet(dimension: bytes, cell: bytes) -> bytes:
-    """A workbook of one sheet that says it is as large as can be."""
-    main = b'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
-    book = b'<workbook %s xmlns:r="%s"><sheets><sheet name="A" sheetId="1" r:id="r1"/></sheets></workbook>'
-    rows = b'<row r="1"><c r="A1"><v>1</v></c></row><row r="1048576">%s</row>' % cell
-    relation = f'<Relationships xmlns="{_RELATIONS}"><Relationship Id="r1" Type="{_OFFICE}/worksheet" Target="worksheets/a.xml"/></Relationships>'
-    return packed(
-        {
-            "[Content_Types].xml": f'<Types xmlns="{_TYPES}"/>'.encode(),
-            "xl/workbook.xml": book % (main, _OFFICE.encode()),
-            "xl/_rels/workbook.xml.rels": relation.encode(),
-            "xl/worksheets/a.xml": b"<worksheet %s>%s<sheetData>%s</sheetData></worksheet>"
-            % (main, dimension, rows),
-        }
-    )
+def far_cell() -> bytes:
+    """A workbook whose two cells lie as far from each other as can be."""
+    book = openpyxl.Workbook()
+    book.active["A1"] = book.active["XFD1048576"] = "Words."
+    buffer = io.BytesIO()
+    book.save(buffer)
+    return buffer.getvalue()
 
 
 def repeated_cells() -> bytes:
     cell = b'<table:table-cell table:number-columns-repeated="1000000"><text:p>a</text:p></table:table-cell>'
-    return (
-        b'<table:table table:name="A"><table:table-row table:number-rows-repeated="1000000">%s</table:table-row></table:table>'
-        % cell
-    )
+    row = b'<table:table-row table:number-rows-repeated="1000000">%s</table:table-row>' % cell
+    return b'<table:table table:name="A">%s</table:table>' % row
 
 
 def open_document(kind: str, content: bytes) -> bytes:
@@ -319,7 +311,8 @@ def open_document(kind: str, content: bytes) -> bytes:
         f' xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
         for name in ("office", "text", "table")
     )
-    whole = b"<office:document-content%s><office:body><office:%s>%s</office:%s></office:body></office:document-content>"
+    start = b"<office:document-content%s><office:body><office:%s>"
+    whole = start + b"%s</office:%s></office:body></office:document-content>"
     members = {
         "mimetype": f"application/vnd.oasis.opendocument.{kind}".encode(),
         "content.xml": whole % (names.encode(), kind.encode(), content, kind.encode()),

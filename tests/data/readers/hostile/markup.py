@@ -10,7 +10,10 @@ from tests.data.readers.hostile.lures import Lures
 from tests.data.readers.hostile.pdfs import noise
 from tests.data.readers.hostile.pictures import png
 
-_SVG = "<svg xmlns='http://www.w3.org/2000/svg' xmlns:xlink='http://www.w3.org/1999/xlink' width='90' height='90'"
+_SVG = (
+    "<svg xmlns='http://www.w3.org/2000/svg' xmlns:xlink='http://www.w3.org/1999/xlink' "
+    "width='90' height='90'"
+)
 
 
 def files(lures: Lures) -> Iterator[tuple[str, bytes]]:
@@ -84,8 +87,9 @@ def svg_of_lures(lures: Lures) -> bytes:
         f"<?xml-stylesheet href='{lures.address}'?>{_SVG} onload=\"fetch('{lures.address}')\">"
         f"<style>@import url('{lures.address}'); @font-face {{ font-family: a; src: url('{file}') }}</style>"
         f"<script>fetch('{lures.address}')</script><text y='20' font-family='a'>Words</text>"
-        f"<image href='{file}' width='90' height='90'/><image xlink:href='{lures.picture}' width='90' height='90'/>"
-        f"<image href='{lures.address}' width='9' height='9'/><image href='../outside/secret.png' width='90' height='90'/>"
+        f"<image href='{file}' width='90' height='90'/><image href='{lures.address}' width='9' height='9'/>"
+        f"<image xlink:href='{lures.picture}' width='90' height='90'/>"
+        f"<image href='../outside/secret.png' width='90' height='90'/>"
         f"<use href='{file}#a'/></svg>"
     ).encode()
 

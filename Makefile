@@ -1,6 +1,7 @@
 # make demo    set everything up, add an illustrated handbook, and search it by text, image and both
 # make test    set everything up and run the tests
-# make soak    kill a writer 300 times, at every step of what it does (KILLS=300 SEED=1)
+# make soak    kill a writer 300 times at every step of what it does, read 5,000 damaged files, fuzz the readers
+#              (KILLS=300 FILES=5000 FUZZ_SECONDS=120 SEED=1)
 # make check   lint, types, layers, spelling
 .PHONY: help setup demo test soak check format clean
 .DEFAULT_GOAL := help
@@ -13,7 +14,7 @@ STAMP := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 
 help:
-	@sed -n 's/^# \(make\)/\1/p' Makefile
+	@sed -n 's/^# \(make\|  \)/\1/p' Makefile
 
 setup: $(STAMP)
 
@@ -32,9 +33,13 @@ test: setup
 	$(BIN)/python -m pytest -q
 
 KILLS ?= 300
+FILES ?= 5000
+FUZZ_SECONDS ?= 120
 SEED ?= 1
 soak: setup
 	$(BIN)/python -m tests.index.soak --kills $(KILLS) --seed $(SEED)
+	$(BIN)/python -m tests.data.soak.mutations --files $(FILES) --seed $(SEED)
+	$(BIN)/python -m tests.data.soak.fuzz --seconds $(FUZZ_SECONDS) --seed $(SEED)
 
 check: setup
 	$(BIN)/ruff check .

@@ -6,6 +6,8 @@ import random
 
 import pypdfium2
 import pytest
+from benchmarks.reading.ocr import distance, errors, turned
+from benchmarks.reading.overlays import Mark, drawn, kind_of
 from benchmarks.reading.sample import Article, Shown, make
 from benchmarks.reading.sample_looks import LOOKS
 from benchmarks.reading.sample_shuffle import shuffled
@@ -18,7 +20,10 @@ from benchmarks.reading.scoring import (
     shared,
     words_of,
 )
+from PIL import Image
 
+from plait.data.readers.geometry import Rect
+from plait.data.readers.layout import Line
 from plait.schema import Box, Document, Segment
 
 TRUTH = list("abcdefghij")
@@ -132,3 +137,40 @@ def _places(path):
             str([round(edge) for edge in item.get_bounds()])
             for item in pdf[0].get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_TEXT])
         ]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "edits"), [("kitten", "sitting", 3), ("", "abc", 3), ("saw", "saw", 0), ("ab", "ba", 2)]
+)
+def test_distance_counts_letters_to_insert_delete_and_replace(one, other, edits):
+    assert distance(one, other) == distance(other, one) == edits
+
+
+def test_lines_are_compared_with_what_was_read_in_their_place():
+    truth = [Line("A saw cuts.", Rect(0, 0, 110, 10), 10.0), Line("hidden", Rect(0, 50, 60, 60), 10.0)]
+    read = [
+        Line("cuts,", Rect(60, 1, 110, 11), 10.0),
+        Line("A saw", Rect(0, 1, 50, 11), 10.0),
+        Line("xy", Rect(0, 30, 20, 40), 10.0),
+        Line("other", Rect(0, 50, 60, 60), 10.0),
+    ]
+    # One letter is wrong, two are read where there is nothing; what is hidden counts on neither side.
+    assert errors(truth, read, [Rect(0, 45, 100, 65)]) == (3, 11)
+
+
+def test_a_box_of_a_turned_page_goes_back_to_its_place():
+    page = Rect(0, 0, 200, 200)
+    assert turned(Rect(190, 95, 200, 105), page, 90.0) == pytest.approx((95, 190, 105, 200))
+
+
+def test_an_overlay_draws_each_segment_in_the_colour_of_its_kind():
+    assert kind_of(text("1 Saws", section=("1 Saws",))) == "heading"
+    assert kind_of(text("A saw.", section=("1 Saws",))) == "text"
+    assert kind_of(text("A note.", role="footnote")) == "footnote"
+    assert kind_of(Segment("image")) == "figure"
+    page = Image.new("RGB", (100, 80), "white")
+    marked = drawn(page, [Mark("table", Box(0.5, 0.5, 0.9, 0.9), "1")])
+    assert marked.width == 100
+    legend = marked.height - page.height
+    assert marked.getpixel((50 - 2, legend + 70)) == (200, 120, 0)
+    assert marked.getpixel((30, legend + 70)) == (255, 255, 255)

@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.helpers.command_line import plait
-
 
 @contextmanager
 def watching(folder: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
@@ -46,7 +44,6 @@ def test_changes_are_followed_until_ctrl_c(tmp_path: Path) -> None:
         0,
         "plait: no longer watching .; the same command catches up\n",
     )
-    assert "documents  0" in plait("status", cwd=tmp_path).stdout
 
 
 def test_json_gives_a_line_a_batch_and_sigterm_ends_it_too(tmp_path: Path) -> None:

@@ -201,6 +201,12 @@ def test_a_table_longer_than_a_unit_is_several():
     assert found[-1].passages[-1].text == "after"
 
 
+def test_rows_of_empty_cells_say_nothing():
+    (unit,) = units(document(Segment("table", rows=(("", " "), ("saw", ""), ("", "")))))
+    assert [p.text for p in unit.passages] == ["saw |"]
+    assert units(document(Segment("table", rows=(("", " "),)))) == ()
+
+
 def test_a_long_header_is_not_repeated_in_every_unit():
     found = units(document(table(300, header=150, caption="long " * 200)), max_words=400)
     assert [u.tables[0].header_rows for u in found] == [0] * 4

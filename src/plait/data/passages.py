@@ -6,11 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from plait.data.sentences import sentences, weight
-from plait.data.table_rows import lines_of
+from plait.data.table_rows import REPEATED_SHARE, lines_of
 from plait.schema import Passage, Segment, TimeSpan
-
-# What of a table's caption and header is said again where its rows go on, as a share of a passage.
-_REPEATED_SHARE = 1 / 3
 
 
 def passages(
@@ -132,7 +129,7 @@ def _of_table(table: Segment, place: int, passage_words: int) -> Iterator[Passag
     again = _short(opening, passage_words) or _short(opening[1:], passage_words)
     longest = passage_words - weight(again)
     first = [piece for line in opening if line for piece in _cut(line, table, longest, whole=True)]
-    rest = [piece for line in rows for piece in _cut(line, table, longest, whole=True)]
+    rest = [piece for line in rows if line for piece in _cut(line, table, longest, whole=True)]
     window, words, over = list[_Piece](), 0, ""
     for number, piece in enumerate([*first, *rest]):
         if window and words + piece.words > passage_words:
@@ -148,7 +145,7 @@ def _of_table(table: Segment, place: int, passage_words: int) -> Iterator[Passag
 def _short(lines: Sequence[str], passage_words: int) -> str:
     """Return lines that may be said again, "" if they are too long for that."""
     text = "".join(f"{line}\n" for line in lines if line)
-    return text if weight(text) <= _REPEATED_SHARE * passage_words else ""
+    return text if weight(text) <= REPEATED_SHARE * passage_words else ""
 
 
 def _passage(window: Sequence[_Piece], over: str = "") -> Passage:

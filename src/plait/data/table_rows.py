@@ -8,14 +8,19 @@ from dataclasses import replace
 from plait.data.sentences import weight
 from plait.schema import Segment
 
-_REPEATED_SHARE = 1 / 3  # of a unit's words, what may be said again in each part of a table
+# Of a unit or a passage, what a caption or a header may take that is said again where the rows go on.
+REPEATED_SHARE = 1 / 3
 
 
 def lines_of(table: Segment) -> tuple[str, ...]:
-    """Return a table's rows as lines, the cells parted by " | "; of one without cells, its text's lines."""
+    """Return a table's rows as lines, the cells parted by " | ", "" for one of empty cells.
+
+    Those of a table without cells are its text's lines.
+    """
     if not table.rows:
         return tuple(table.text.splitlines())
-    return tuple(" | ".join(" ".join(cell.split()) for cell in row) for row in table.rows)
+    rows = ([" ".join(cell.split()) for cell in row] for row in table.rows)
+    return tuple(" | ".join(cells) if any(cells) else "" for cells in rows)
 
 
 def tables_of(table: Segment, *, max_words: int) -> Iterator[Segment]:
@@ -27,7 +32,7 @@ def tables_of(table: Segment, *, max_words: int) -> Iterator[Segment]:
         max_words: the words of each, about, caption and header left out.
     """
     lines = lines_of(table)
-    short = weight("\n".join(lines[: table.header_rows])) <= _REPEATED_SHARE * max_words
+    short = weight("\n".join(lines[: table.header_rows])) <= REPEATED_SHARE * max_words
     header = list(range(table.header_rows)) if short else []
     part: list[int] = []
     words = 0
@@ -43,7 +48,7 @@ def tables_of(table: Segment, *, max_words: int) -> Iterator[Segment]:
 
 
 def _short(caption: str, max_words: int) -> str:
-    return caption if weight(caption) <= _REPEATED_SHARE * max_words else ""
+    return caption if weight(caption) <= REPEATED_SHARE * max_words else ""
 
 
 def _with_rows(table: Segment, lines: tuple[str, ...], header: list[int], part: list[int]) -> Segment:

@@ -224,7 +224,10 @@ class Library:
         with self._folder.writing():
             self._upgrade()
             index = self._open_index()
-            wanted = [d.id for d in index.documents() if any(self._means(t, d) for t in targets)]
+            documents = index.documents()
+            ids = {d.id for d in documents} & {str(target) for target in targets}
+            others = [target for target in targets if str(target) not in ids]
+            wanted = [d.id for d in documents if d.id in ids or any(self._means(t, d) for t in others)]
             count = index.remove(wanted) if wanted else 0
             self._written(count > 0)
         return count

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from tests.data.readers.hostile import archives, markup, pdfs, pictures, places, texts
+from tests.data.readers.hostile.lures import SECRET, SECRET_COLOUR, Lures
 
 from plait.data.readers.base import ReadLimits
 from plait.data.readers.sandbox import Outcome, ReaderPool
 from plait.errors import ReadError
 from plait.schema import Document
-from tests.data.readers.hostile import archives, markup, pdfs, pictures, places, texts
-from tests.data.readers.hostile.lures import SECRET, SECRET_COLOUR, Lures
 
 LIMITS = ReadLimits(
     memory_mb=700,
@@ -205,6 +205,18 @@ def test_this_process_stays_small_and_has_no_children_left(reading):
         ("two-thousand-million-pixels.png", "more than 10,000,000 pixels"),
         ("cut-short.png", "damaged"),
         ("old.xls", "damaged"),
+        ("cut-short.zip", "damaged"),
+        ("ratio-bomb.zip", "unpacks to 80 MB"),
+        ("overlapping.zip", "share their bytes"),
+        ("locked.zip", "password"),
+        ("bomb.pptx", "unpacks to 60 MB"),
+        ("laughs.docx", "declares XML entities"),
+        ("quadratic.docx", "declares XML entities"),
+        ("entities.docx", "declares XML entities"),
+        ("laughs.svg", "declares entities"),
+        ("entity.svg", "declares entities"),
+        ("deep.ipynb", "nests too deep"),
+        ("deep-parts.eml", "nest"),
         ("noise.mkv", "cannot be opened"),
     ],
 )
@@ -220,6 +232,11 @@ def test_the_reason_says_what_is_wrong(reading, source, part):
         ("page-of-nan.pdf", "Plain words of a page."),
         ("lures.html", "Words."),
         ("more-lures.html", "Words."),
+        ("book-of-lures.epub", "Words."),
+        ("pictures-elsewhere.docx", "Plain words."),
+        ("links.zip!/folder/secret.txt", "Inner words."),
+        ("far-cell.xlsx", "Words."),
+        ("other-places.eml", "Words."),
     ],
 )
 def test_what_can_be_read_is(reading, source, part):
@@ -230,6 +247,14 @@ def test_a_hundred_thousand_pages_end_at_the_limit(reading):
     result = reading.outcomes["hundred-thousand-pages.pdf"].result
     assert len(result.pages) == LIMITS.max_pages
     assert "100 of its 100,000 pages" in result.warnings[0]
+
+
+def test_members_of_archives_are_named_below_them(reading):
+    start = "other-places.zip!/"
+    held = [source.removeprefix(start) for source in reading.outcomes if source.startswith(start)]
+    assert "$(touch evil).txt" in held
+    assert "\n" not in "".join(held)
+    assert not [name for name in held if ".." in name.split("/") or name.startswith(("/", "C:"))]
 
 
 def test_of_places_only_plain_files_inside_are_read(reading):

@@ -52,8 +52,8 @@ def seeds() -> dict[str, bytes]:
         "a.vtt": lambda: b"WEBVTT\n\nNOTE x\n\n00:01.000 --> 00:02.500 align:start\n<v Ann>The saw cuts.\n",
         "a.svg": lambda: (
             b"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 90 60' width='90' height='60'>"
-            b"<title>Saw</title><defs><g id='a'><path d='M1 1L9 9z'/></g></defs><use href='#a' transform='scale(2)'/>"
-            b"<text x='5' y='20' font-size='9'>Teeth</text></svg>"
+            b"<title>Saw</title><defs><g id='a'><path d='M1 1L9 9z'/></g></defs>"
+            b"<use href='#a' transform='scale(2)'/><text x='5' y='20' font-size='9'>Teeth</text></svg>"
         ),
         **{f"a.{kind.lower()}": lambda kind=kind: picture(kind) for kind in _PICTURES},
     }

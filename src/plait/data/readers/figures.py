@@ -121,6 +121,7 @@ def _scene(drawn: Sequence[Drawn], lines: Sequence[Line], page: Rect, tables: Se
     prose = [lines[i].box for i in running]
     free = [i for i in range(len(lines)) if i not in running and i not in known]
     blocks = prose + [table.box for table in tables] + boxes
+    largest = [region for region in largest if not _is_of_text(region.box, prose)]
     return _Scene(page, lines, largest, captions, free, blocks, Columns(prose))
 
 
@@ -202,6 +203,13 @@ def _pair_below(
 def _are_alike(one: Rect, other: Rect) -> bool:
     apart = abs(one.top - other.top) > 10
     return apart and abs(one.left - other.left) < 3 and abs(one.right - other.right) < 3
+
+
+def _is_of_text(box: Rect, prose: Sequence[Rect]) -> bool:
+    """Tell whether what is drawn is of a line of text: underlines, overlines, marks, fraction bars."""
+    return box.height < 30 and any(
+        line.grown(2).holds_centre_of(box) and box.height < 2 * line.height for line in prose
+    )
 
 
 def _lies_in(box: Rect, other: Rect) -> bool:

@@ -98,7 +98,7 @@ class _Pages:
             self._task.tick()
 
     def _frames(self) -> Iterator[tuple[int, Image.Image]]:
-        """Yield the pictures after the first and their numbers, without those that only show another one smaller."""
+        """Yield the later pictures and their numbers, without those that only show another one smaller."""
         for index in range(1, self._limits.max_pages + 1):
             try:
                 self._image.seek(index)

@@ -17,6 +17,8 @@ _NARROWEST_GUTTER = 7  # points; LaTeX sets 10
 _WORD_SPACE = 0.45  # of the type size; wider gaps may be gutters
 _NARROWEST_COLUMNS = 180  # points, both together
 _FEWEST_LINES = 4
+_MOST_BESIDE = 200  # pieces of one row that are looked at
+_MOST_BOXES = 5000  # of a page; more are no text
 _NUMBER_WIDTH = 0.1  # of the page
 _MOST_LEVELS = 3  # gutters inside gutters: up to four columns and more
 _EAST_ASIAN = ((0x2E80, 0xA4CF), (0xF900, 0xFAFF), (0xFE30, 0xFE4F), (0xFF00, 0xFFEF), (0x20000, 0x3FFFF))
@@ -53,7 +55,7 @@ def join_runs(runs: Sequence[Line]) -> list[Line]:
         row = int((run.box.top + run.box.bottom) / 8)
         best = -1
         for near in (row, row - 1, row + 1, row - 2, row + 2):
-            for index in ends[near]:
+            for index in ends[near][-_MOST_BESIDE:]:
                 if _continues(joined[index], run, gutters) and (
                     best < 0 or joined[index].box.right > joined[best].box.right
                 ):
@@ -165,7 +167,7 @@ def _columns(boxes: Sequence[Rect], text: Sequence[bool], members: list[int], le
 def _ends(boxes: Sequence[Rect], members: Sequence[int], i: int, across: Sequence[int]) -> bool:
     """Tell whether a short line ends the paragraph across both columns: close below, none beside it."""
     box, last = boxes[i], boxes[across[-1]]
-    close = box.top - last.bottom < 0.6 * last.height
+    close = box.top - last.bottom < 0.6 * last.height and len(members) < _MOST_BOXES
     return close and not any(
         j != i and overlap(box.top, box.bottom, boxes[j].top, boxes[j].bottom) > 0.3 * box.height
         for j in members

@@ -51,6 +51,10 @@ class Links:
 
 def safe_target(address: str) -> str:
     """Return an address that may be shown as a link; "" for scripts, data, local files and the like."""
-    target = _IGNORED.sub("", address) if len(address) <= _LONGEST_TARGET else ""
+    if len(address) > _LONGEST_TARGET:
+        return ""
+    target = address if address.isprintable() and " " not in address else _IGNORED.sub("", address)
+    if ":" not in target:
+        return target
     scheme = _SCHEME.match(target)
     return "" if scheme is not None and scheme[0].lower() not in _SCHEMES else target

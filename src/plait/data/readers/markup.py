@@ -34,6 +34,7 @@ _CHROME_TAGS = frozenset({"nav", "footer", "header"})
 # Inside a table row these only separate words: a cell of two paragraphs is still one row.
 _SOFT_IN_ROW = frozenset({"p", "div", "center", "section"})
 _INLINE = names("b i em strong code tt kbd samp var sub sup small big u font cite q abbr wbr")
+_LOOKS = frozenset({"pre", "std std-ref", "doc", "n", "o", "p", "w", "kc", "mi", "s1", "s2"})  # Sphinx, Pygments
 _CELLS = frozenset({"td", "th"})
 _LONG_ROW_CHARACTERS = 400  # a "row" this long is layout, not data: its paragraphs stay paragraphs
 _LONG_TERM_CHARACTERS = 100
@@ -66,6 +67,9 @@ class _Element:
     caption: bool = False
     figure: bool = False
     footnote: bool = False
+
+
+_PLAIN_BLOCKS = {tag: _Element(tag) for tag in _BLOCKS}
 
 
 @dataclass(slots=True)
@@ -140,10 +144,10 @@ class _Walk:
     def _enter(self, node: LexborNode) -> LexborNode | None:
         """Take in a node; return its first child if the walk shall go into it."""
         tag = node.tag
-        if tag is None or tag in SKIPPED_TAGS or tag[0] in "-!#":
-            return None
         if tag in _INLINE:
             return self._open_inline(node)
+        if tag is None or tag in SKIPPED_TAGS or tag[0] in "-!#":
+            return None
         attributes = node.attributes
         if tag in _REPLACED:
             self._replace(tag, attributes, node)
@@ -189,15 +193,13 @@ class _Walk:
 
     def _open_inline(self, node: LexborNode, element: _Element | None = None) -> LexborNode | None:
         """Go into an element whose end ends no block."""
-        child = node.child
-        if child is None:
-            return None
-        if child.tag_id == _TEXT and child.next is None:
-            self._say(child.text_content or "")
+        words = _words_at_once(node)
+        if words is not None:
+            self._say(words)
             return None
         self._stack.append((node, element))
         self._in_link |= element is not None
-        return child
+        return node.child
 
     def _open_block(self, tag: str, attributes: Attributes, node: LexborNode) -> LexborNode | None:
         role = role_of(tag, attributes)
@@ -206,7 +208,7 @@ class _Walk:
         if tag == "table" and not role.footnote and self._table(node):
             return None
         self._end_block(tag)
-        element = _Element(tag, footnote=role.footnote)
+        element = _Element(tag, footnote=role.footnote) if role else _PLAIN_BLOCKS[tag]
         if role.figure and len(self._figures) < _DEEPEST_FIGURES:
             element.figure = True
             self._figures.append(_Figure(len(self._segments)))
@@ -457,6 +459,40 @@ class _Walk:
         anchor = attributes.get("id") or (attributes.get("name") if tag == "a" else None)
         if anchor:
             self._anchor = anchor
+
+
+def _words_at_once(node: LexborNode) -> str | None:
+    """Return the words of an element that holds no more than them, as most within a line do; else None."""
+    child = node.child
+    if child is None:
+        return ""
+    while child.next is None:
+        if child.tag_id == _TEXT:
+            return child.text_content or ""
+        if not (child.tag in _INLINE or _is_plain(child)):
+            return None
+        node, child = child, child.child
+        if child is None:
+            return ""
+    pieces = []
+    while child is not None:
+        if child.tag_id == _TEXT:
+            pieces.append(child.text_content or "")
+        else:
+            inner = child.child
+            if inner is None or inner.tag_id != _TEXT or inner.next is not None or not _is_plain(child):
+                return None
+            pieces.append(inner.text_content or "")
+        child = child.next
+    return "".join(pieces)
+
+
+def _is_plain(node: LexborNode) -> bool:
+    """Tell a <span> that says nothing but how its words look, as Sphinx sets around each word of code."""
+    if node.tag != "span":
+        return False
+    attributes = node.attributes
+    return not attributes or (len(attributes) == 1 and attributes.get("class") in _LOOKS)
 
 
 def _lines(text: str) -> str:

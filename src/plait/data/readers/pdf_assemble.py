@@ -19,6 +19,8 @@ from plait.data.readers.pdf_parts import Part
 from plait.data.readers.pdf_running import running_heads
 from plait.schema import Box, Page, Segment
 
+_LONGEST = 20_000  # characters: so long a text is no paragraph, and joining on would take ever longer
+
 
 @dataclass(slots=True)
 class ReadPage:
@@ -100,6 +102,8 @@ def _goes_on(part: Part, following: Part) -> bool:
     """Tell whether a paragraph goes on in one that begins another column; not if in doubt."""
     one, other = part.paragraph, following.paragraph
     alike = 0.95 < one.size / (other.size or 1.0) < 1.05 and one.bold == other.bold
+    if len(one.text) > _LONGEST:
+        return False
     if not alike or ends_sentence(one.text) or begins_item(other.text) or not other.text:
         return False
     if one.text.endswith(("-", HYPHEN_AT_END)) or other.text[0].islower():

@@ -76,22 +76,30 @@ def paragraphs(
 
 def joined_lines(lines: Sequence[Line]) -> str:
     """Return the text of lines that belong together."""
-    text = lines[0].text if lines else ""
+    parts = [lines[0].text] if lines else []
     for before, line in pairwise(lines):
-        text = joined(text, line.text, same_row=_on_row(line, before))
-    return " ".join(text.split())
+        if _on_row(line, before):
+            parts += [" ", line.text]
+        else:
+            cut, seam = _seam(before.text, line.text)
+            parts[-1] = parts[-1][: len(parts[-1]) - cut]
+            parts += [seam, line.text]
+    return " ".join("".join(parts).split())
 
 
-def joined(text: str, more: str, *, same_row: bool = False) -> str:
-    """Join two lines; a hyphen at the end of the first becomes `HYPHEN_AT_END`, to be settled later."""
-    if same_row or len(text) < 2 or not more:
-        return f"{text} {more}"
+def joined(text: str, more: str) -> str:
+    """Join two texts of which one goes on with the other, as their lines would be."""
+    cut, seam = _seam(text, more)
+    return text[: len(text) - cut] + seam + more
+
+
+def _seam(text: str, more: str) -> tuple[int, str]:
+    """Return how many letters to drop at the end of a line, and what to put before the next one."""
+    if len(text) < 2 or not more:
+        return 0, " "
     if text[-1] in "-\xad‐" and text[-2].isalnum() and more[0].isalnum() and not _HANGING.match(more):
-        settled = "-" if not (text[-2].isalpha() and more[0].islower()) else HYPHEN_AT_END
-        return text[:-1] + settled + more
-    if is_east_asian(text[-1]) and is_east_asian(more[0]):
-        return text + more
-    return f"{text} {more}"
+        return 1, HYPHEN_AT_END if text[-2].isalpha() and more[0].islower() else "-"
+    return 0, "" if is_east_asian(text[-1]) and is_east_asian(more[0]) else " "
 
 
 def _on_row(line: Line, before: Line) -> bool:

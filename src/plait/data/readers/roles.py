@@ -37,17 +37,17 @@ class Role:
     title: bool = False
 
 
-_PLAIN = Role()
 
-
-def role_of(tag: str, attributes: Attributes) -> Role:
-    """Return what a block is."""
+def role_of(tag: str, attributes: Attributes) -> Role | None:
+    """Return what a block is; None for most, which are but running text."""
+    if not attributes and tag not in ("figure", "figcaption"):
+        return None
     classes = attributes.get("class") or ""
-    role = _by_class(tag, classes) if len(classes) <= _LONGEST_KEPT else _PLAIN
+    role = _by_class(tag, classes) if len(classes) <= _LONGEST_KEPT else None
     if len(attributes) > 1 or not classes:
         types = (attributes.get("epub:type") or "").split()
         if attributes.get("role") in _NOTE_ROLES or not _NOTE_TYPES.isdisjoint(types):
-            return Role(figure=role.figure, footnote=True)
+            return Role(figure=role is not None and role.figure, footnote=True)
     return role
 
 
@@ -65,7 +65,7 @@ def _is_mark(node: LexborNode) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _by_class(tag: str, text: str) -> Role:
+def _by_class(tag: str, text: str) -> Role | None:
     classes = text.split()
     figure = tag == "figure" or (tag in ("div", "table") and not _FIGURE_CLASSES.isdisjoint(classes))
     if tag == "table":
@@ -74,10 +74,11 @@ def _by_class(tag: str, text: str) -> Role:
     # DocBook titles a figure with p.title; elsewhere "title" says nothing.
     caption |= tag in ("p", "div") and "title" in classes and not any(c.startswith("doc") for c in classes)
     footnote = not _NOTE_CLASSES.isdisjoint(classes) or (tag == "ol" and "references" in classes)
-    return Role(
+    role = Role(
         figure=figure,
         caption=caption,
         footnote=footnote,
         listing=tag == "div" and "fragment" in classes,
         title=tag == "div" and classes == ["title"],
     )
+    return role if role != Role() else None

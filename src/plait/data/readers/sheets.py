@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -14,6 +13,7 @@ from plait.data.readers.base import ReadLimits, ReadTask, document_id, title_fro
 from plait.data.readers.cells import CellBudget, Place, block_segments, blocks, cell_text, squared
 from plait.data.readers.office_package import BROKEN, damage, package, properties
 from plait.data.readers.office_pictures import OfficePictures
+from plait.data.readers.old_office import check_old_office
 from plait.data.readers.open_document_sheets import is_open_document, read_open_sheets
 from plait.data.readers.unpacking import Members
 from plait.data.readers.workbook_parts import SheetPicture, bounded_workbook, pictures_of, sheet_parts
@@ -23,7 +23,6 @@ from plait.schema import Document, Metadata, Page, Segment
 
 _ROWS_A_TICK = 1_000
 _MOST_MERGED_CELLS = 1_000_000
-_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _DAMAGED = "open it in the program that made it and save it again"
 
 
@@ -49,7 +48,7 @@ def read_sheets(task: ReadTask, limits: ReadLimits) -> Document:
     with task.path.open("rb") as file:
         zipped = file.read(2) == b"PK"
     if not zipped:
-        _refuse_encrypted(task)
+        check_old_office(task)
         return _read(task, limits, _Workbook(task.path.open("rb")), OfficePictures(task, limits, None))
     with package(task, limits) as members:
         if is_open_document(members):
@@ -58,13 +57,6 @@ def read_sheets(task: ReadTask, limits: ReadLimits) -> Document:
         with damage(task):
             book = _around(task, members)
         return _read(task, limits, book, pictures)
-
-
-def _refuse_encrypted(task: ReadTask) -> None:
-    """Refuse an XLSX behind a password: an old Office file that holds the encrypted one."""
-    with task.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        if data.find(_ENCRYPTED) >= 0:
-            raise ReadError(task.source, "password-protected", "remove the password, then add it again")
 
 
 def _around(task: ReadTask, members: Members) -> _Workbook:

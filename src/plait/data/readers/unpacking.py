@@ -159,7 +159,7 @@ class Members:
     def _named(self) -> dict[str, zipfile.ZipInfo]:
         named: dict[str, zipfile.ZipInfo] = {}
         for info in self._infos:
-            if info.is_dir():
+            if not info.filename or info.is_dir():
                 continue
             if stat.S_ISLNK(info.external_attr >> 16):
                 self._left_out["a link"] += 1
@@ -301,6 +301,8 @@ def _ends(infos: list[zipfile.ZipInfo], file: BinaryIO, source: str) -> dict[int
     starts = [info.header_offset for info in infos]
     following = [*starts[1:], size][: len(starts)]
     for info, end in zip(infos, following, strict=True):
+        if info.header_offset < 0:
+            raise ReadError(source, "a ZIP file that is cut off, or damaged", _DAMAGED)
         if info.header_offset + _LOCAL_HEAD + info.compress_size > end:
             raise ReadError(source, "a ZIP file whose members share their bytes", _UNPACK_ELSEWHERE)
     return dict(zip(starts, following, strict=True))

@@ -99,7 +99,8 @@ def fan_out(levels: int) -> bytes:
     groups = "".join(
         f"<g id='a{i}'><use href='#a{i + 1}'/><use href='#a{i + 1}'/></g>" for i in range(levels)
     )
-    return f"{_SVG}><defs>{groups}<rect id='a{levels}' width='9' height='9'/></defs><use href='#a0'/></svg>".encode()
+    last = f"<rect id='a{levels}' width='9' height='9'/>"
+    return f"{_SVG}><defs>{groups}{last}</defs><use href='#a0'/></svg>".encode()
 
 
 def filters() -> bytes:

@@ -70,6 +70,8 @@ def _encoder(folder: LibraryFolder) -> Encoder:
 
 
 def _print_diagnosis(diagnosis: Diagnosis) -> None:
+    from plait.data.readers.confinement import level
+
     for finding in diagnosis.problems:
         print(f"PROBLEM  {finding}")
     for finding in diagnosis.notes:
@@ -78,6 +80,7 @@ def _print_diagnosis(diagnosis: Diagnosis) -> None:
         f"{diagnosis.documents:,} documents, {diagnosis.rows:,} units, {diagnosis.pictures:,} pictures; "
         f"{diagnosis.files:,} files, {diagnosis.bytes / 1e6:,.1f} MB read in {diagnosis.seconds:.1f} s"
     )
+    print(f"readers of files are confined: {level()}")
     if diagnosis.is_healthy:
         print("all is well")
     else:

@@ -217,3 +217,52 @@ def test_the_reading_process_is_light():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_time_begins_again_after_a_hundred_pages_and_the_parent_is_told():
+    program = (
+        "import io, json, resource, time\n"
+        "from plait.data.readers.base import ReadLimits\n"
+        "from plait.data.readers.worker import _Clock\n"
+        "answers = io.BytesIO()\n"
+        "clock = _Clock(ReadLimits(cpu_seconds=5, max_pages=30), answers)\n"
+        "first = resource.getrlimit(resource.RLIMIT_CPU)[0]\n"
+        "while time.process_time() < 1.2: pass\n"
+        "for _ in range(1000): clock.tick()\n"
+        "granted = resource.getrlimit(resource.RLIMIT_CPU)[0] - first\n"
+        "print(answers.getvalue().count(b'heartbeat'), granted)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    # 30 pages, at ten of them a heartbeat where they are recognised, and one more
+    assert done.stdout == "4 1\n"
+
+
+def test_files_are_read_ahead_by_their_bytes(tmp_path, spool):
+    taken = []
+
+    def files():
+        for i in range(20):
+            path = tmp_path / f"{i}.txt"
+            path.touch()
+            os.truncate(path, 40 * 2**20)  # takes no place on the disk
+            taken.append(i)
+            yield File(path, path.name, tmp_path)
+
+    with ReaderPool(1, SMALL) as pool:
+        outcomes = pool.read_many(files(), spool=spool)
+        next(outcomes)
+        assert len(taken) == 3  # two of 40 MB would be more than 64; one waits
+        outcomes.close()
+
+
+def test_what_lies_outside_the_roots_is_refused_by_name_and_by_the_kernel(tmp_path, spool, good):
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    (inside / "page.html").write_text("<p>Words.<img src='../good.txt'>")
+    (inside / "link.txt").symlink_to(good)
+    with ReaderPool(1, SMALL, [inside]) as pool:
+        assert pool.read(inside / "page.html", source="page.html", spool=spool, root=tmp_path).segments
+        assert "lies outside the folders that are read, at" in fails(pool, inside / "link.txt", spool).reason
+        assert "lies outside" in fails(pool, good, spool).reason
+    with ReaderPool(1, SMALL, [good]) as pool:
+        assert pool.read(good, source="good.txt", spool=spool)

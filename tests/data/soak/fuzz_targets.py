@@ -176,8 +176,8 @@ _ODD_TAGS = (
     *_TAGS,
     *"<nav> </nav> <a_href='#a'> </a> <script> </script> <style> </style> <svg> </svg> <math> </math> "
     "<template> </template> <select> <option> <iframe> <details> <summary> <main> <aside> <footer> <header> "
-    "<title> <textarea> <noscript> <p_id=a> <td_rowspan=9> <img_src='data:image/png;base64,AAAA'> <base_href=x> <!-- "
-    "--> <picture><source_srcset='a.png_2x'> <td_colspan=99999> <ol_start=-5_reversed> <li_value=9> "
+    "<title> <textarea> <noscript> <p_id=a> <td_rowspan=9> <img_src='data:image/png;base64,AAAA'> "
+    "<base_href=x> <!-- --> <picture><source_srcset='a.png_2x'> <td_colspan=99999> <ol_start=-5_reversed> <li_value=9> "
     "<p_hidden> <div_role=navigation> &#x0;".replace("_", "\n").split(" "),
 )
 _SIGNS = (

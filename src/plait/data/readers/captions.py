@@ -35,6 +35,7 @@ _WIDEST_STEP = 1.7  # of the type size, from one line of a caption to the next
 _LABEL_STEP = 2.8  # the same, below a label that stands alone
 _UNEVEN = 1.25  # steps within one caption are alike
 _LABEL_GAP = 4.0  # of the type size, from a label that stands alone to the words beside it
+_WORD_GAP = 0.6  # of the type size, at most, from one piece of a row to the next
 _MOST_ROWS = 40
 _MOST_CAPTIONS = 60
 _MOST_BESIDE = 300
@@ -210,7 +211,29 @@ def _lines_of(first: int, page: _Rows, begun: Collection[int], *, label_alone: b
         if not alone:
             steps.append(step)
         rows.append(below)
-    return tuple(i for row in rows for i in row)
+    box = union(lines[i].box for row in rows for i in row)
+    return tuple(i for row in rows for i in (*row, *_rest_of_row(row, rows, box, page, begun)))
+
+
+def _rest_of_row(
+    row: Sequence[int], rows: Sequence[Sequence[int]], box: Rect, page: _Rows, begun: Collection[int]
+) -> list[int]:
+    """Return the pieces of a row that stand apart, after a formula or in another type."""
+    known = {i for other in rows for i in other}
+    last = page.lines[max(row, key=lambda i: page.lines[i].box.right)]
+    reach = box.right if len(rows) > 1 else last.box.right
+    found: list[int] = []
+    for i in sorted(
+        page.between(last.box.top - last.size, last.box.bottom), key=lambda i: page.lines[i].box.left
+    ):
+        line = page.lines[i]
+        level = overlap(line.box.top, line.box.bottom, last.box.top, last.box.bottom) > 0.5 * last.box.height
+        gap = line.box.left - last.box.right
+        inside = line.box.right <= reach + 2 or gap < _WORD_GAP * line.size
+        if i not in known and i not in begun and level and -0.5 * line.size < gap < 3 * line.size and inside:
+            found.append(i)
+            last = line
+    return found
 
 
 def _beside(first: int, page: _Rows, begun: Collection[int]) -> list[int]:

@@ -6,6 +6,7 @@ caption, in the column that the caption is set in; mostly above it, else below o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -20,7 +21,7 @@ __all__ = ["Drawn", "Figure", "find_figures", "is_caption"]
 
 _SMALLEST_SIDE = 30.0  # points, of a figure without a caption
 _SMALLEST_AREA = 60.0  # square points, of what is drawn in a figure with one
-_FARTHEST = 200.0  # points from a caption to what is drawn, if nothing else stands between
+_FARTHEST = 260.0  # points from a caption to what is drawn, if nothing else stands between
 _NEAR = 40.0  # points from a caption to the words of a figure that has nothing drawn
 _BESIDE = 40.0
 _ASIDE = 60.0  # a figure set flush left over a centred caption does not reach above it
@@ -35,6 +36,9 @@ _MOST_CAPTIONS = 24
 _MOST_REGIONS = 1000
 _LESS_LIKELY = {"above": 0.0, "below": 10.0, "right": 14.0, "left": 14.0}  # points
 _UNUSUAL = 40.0  # points: captions of one page stand all below their figures, or all above
+
+
+_OF_PANEL = re.compile(r"\([a-z0-9]{1,2}\)(?:\s|$)")  # the caption of one panel
 
 
 @dataclass(frozen=True, slots=True)
@@ -407,7 +411,7 @@ def _is_panel(region: Region, box: Rect) -> bool:
     down = overlap(one.top, one.bottom, box.top, box.bottom)
     if not region.is_shape:  # an axis, or a rule above or below
         return (across > 0 and down > -10) or (across > -30 and down > 0.5 * max(box.height, one.height))
-    widest = _PANEL_GAP[0] * (1.5 if down > 0.6 * max(one.height, box.height) else 1)
+    widest = _PANEL_GAP[0] * (2.5 if down > 0.8 * max(one.height, box.height) else 1)
     return (across > 0 and down > -_PANEL_GAP[1]) or (
         down > 0.3 * min(one.height, box.height) and across > -widest
     )
@@ -428,6 +432,8 @@ def _is_label(line: Line, box: Rect) -> bool:
     across = overlap(line.box.left, line.box.right, box.left, box.right)
     down = overlap(line.box.top, line.box.bottom, box.top, box.bottom)
     if box.grown(1).holds_centre_of(line.box):
+        return True
+    if _OF_PANEL.match(line.text) and across > 0 and down > -_PANEL_GAP[1]:
         return True
     near = (across > 0 and down > -_LABEL_GAP[1]) or (down > 0 and across > -_LABEL_GAP[0])
     return near and sum(len(word) > 2 and word.isalpha() for word in line.text.split()) <= _LABEL_WORDS

@@ -17,7 +17,7 @@ from plait.data.readers.chrome import SKIPPED_TAGS, Attributes, is_chrome, is_dr
 from plait.data.readers.drawing_safety import from_page
 from plait.data.readers.links import Links
 from plait.data.readers.picture_addresses import addresses_of
-from plait.data.readers.roles import is_back_link, role_of
+from plait.data.readers.roles import Role, is_back_link, role_of
 from plait.data.readers.table_markup import table_of, words_of
 from plait.schema import Link, Picture, Segment, TextRole
 
@@ -34,7 +34,9 @@ _CHROME_TAGS = frozenset({"nav", "footer", "header"})
 # Inside a table row these only separate words: a cell of two paragraphs is still one row.
 _SOFT_IN_ROW = frozenset({"p", "div", "center", "section"})
 _INLINE = names("b i em strong code tt kbd samp var sub sup small big u font cite q abbr wbr")
-_LOOKS = frozenset({"pre", "std std-ref", "doc", "n", "o", "p", "w", "kc", "mi", "s1", "s2"})  # Sphinx, Pygments
+_LOOKS = frozenset(
+    {"pre", "std std-ref", "doc", "n", "o", "p", "w", "kc", "mi", "s1", "s2"}
+)  # Sphinx, Pygments
 _CELLS = frozenset({"td", "th"})
 _LONG_ROW_CHARACTERS = 400  # a "row" this long is layout, not data: its paragraphs stay paragraphs
 _LONG_TERM_CHARACTERS = 100
@@ -203,12 +205,26 @@ class _Walk:
 
     def _open_block(self, tag: str, attributes: Attributes, node: LexborNode) -> LexborNode | None:
         role = role_of(tag, attributes)
-        if (tag == "pre" or role.listing) and self._listing(tag, node):
-            return None
-        if tag == "table" and not role.footnote and self._table(node):
+        if self._take_whole(tag, role, node):
             return None
         self._end_block(tag)
-        element = _Element(tag, footnote=role.footnote) if role else _PLAIN_BLOCKS[tag]
+        element = _PLAIN_BLOCKS[tag] if role is None else self._element(tag, role)
+        self._count(element, 1)
+        self._stack.append((node, element))
+        child = node.child
+        if child is None:
+            self._leave()
+        return child
+
+    def _take_whole(self, tag: str, role: Role | None, node: LexborNode) -> bool:
+        """Take in a listing or a table of data as one segment; tell whether it was one."""
+        if tag == "pre" or (role is not None and role.listing):
+            return self._listing(tag, node)
+        return tag == "table" and not (role is not None and role.footnote) and self._table(node)
+
+    def _element(self, tag: str, role: Role) -> _Element:
+        """Return what an element that is more than a block does when it ends."""
+        element = _Element(tag, footnote=role.footnote)
         if role.figure and len(self._figures) < _DEEPEST_FIGURES:
             element.figure = True
             self._figures.append(_Figure(len(self._segments)))
@@ -217,12 +233,7 @@ class _Walk:
             self._captions += 1
         elif role.title and not self._title:
             element.tag = "title"
-        self._count(element, 1)
-        self._stack.append((node, element))
-        child = node.child
-        if child is None:
-            self._leave()
-        return child
+        return element
 
     def _count(self, element: _Element, step: int) -> None:
         """Count an element as open, or no longer so."""

@@ -54,7 +54,7 @@ def _table(data: mmap.mmap, size: int, count: int) -> array[int] | None:
     more, many = struct.unpack_from("<2I", data, 68)
     listed = list(struct.unpack_from(f"<{_LISTED_IN_HEAD}I", data, 76))
     for _ in range(min(many, count)):
-        if more >= count:
+        if more >= count or len(listed) > count + _LISTED_IN_HEAD:
             break
         *found, more = _sector(data, more, size)
         listed += found

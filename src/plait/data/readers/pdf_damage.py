@@ -7,10 +7,12 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from plait.data.readers.pdf_contents import page_contents
 from plait.data.readers.pdf_declared import Bytes, declared_pages
 
 _TAIL = 65_536  # bytes at the end, where the file says where its table of contents is
 _START = re.compile(rb"startxref\s+(\d{1,12})")
+_BLANK_BYTES = 40  # so little, packed, draws nothing
 _TABLE = re.compile(rb"\s*(?:xref\b|\d+\s+\d+\s+obj\b)")
 
 
@@ -32,7 +34,11 @@ class Damage:
             empty: places of pages on which nothing is drawn, from 0.
         """
         with self._path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            return [*_cut_short(data), *_missing(declared_pages(data), found_pages)]
+            return [
+                *_cut_short(data),
+                *_missing(declared_pages(data), found_pages),
+                *(_unreadable(page_contents(data), empty) if empty else ()),
+            ]
 
 
 def _cut_short(data: Bytes) -> list[str]:
@@ -52,3 +58,13 @@ def _missing(declared: int | None, found: int) -> list[str]:
     if declared is None or declared <= found:
         return []
     return [f"only {found} of its {declared} pages could be found: the file is damaged"]
+
+
+def _unreadable(contents: Sequence[int], empty: Sequence[int]) -> list[str]:
+    """Tell of pages that the file has content for, and on which nothing is drawn."""
+    lost = [place + 1 for place in empty if place < len(contents) and contents[place] > _BLANK_BYTES]
+    if not lost:
+        return []
+    named = ", ".join(map(str, lost[:5])) + (", ..." if len(lost) > 5 else "")
+    which = f"{len(lost)} pages have" if len(lost) > 1 else "1 page has"
+    return [f"{which} content that cannot be read: it is damaged (page {named})"]

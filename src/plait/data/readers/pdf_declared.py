@@ -15,7 +15,7 @@ Bytes = bytes | mmap.mmap
 _ROOT = re.compile(rb"<<(?:(?!>>|<<)[\s\S]){0,20000}?/Type\s*/Pages\b(?:(?!>>|<<)[\s\S]){0,20000}?>>")
 _COUNT = re.compile(rb"/Count\s+(\d{1,7})\b")
 _PACKED = re.compile(rb"/Type\s*/ObjStm\b[\s\S]{0,300}?stream\r?\n")
-_LONGEST_PACKED_BYTES = 16 * 2**20
+_PIECE_BYTES = 65_536
 _MOST_UNPACKED_BYTES = 64 * 2**20
 
 
@@ -26,16 +26,25 @@ def declared_pages(data: Bytes) -> int | None:
         return found
     left = _MOST_UNPACKED_BYTES
     for stream in _PACKED.finditer(data):
-        try:
-            packed = data[stream.end() : stream.end() + _LONGEST_PACKED_BYTES]
-            unpacked = zlib.decompressobj().decompress(packed, left)
-        except zlib.error:
-            continue
+        unpacked = inflated(data, stream.end(), most=left)
         left -= len(unpacked)
         found = _last_count(unpacked) or found
         if left <= 0:
             break
     return found
+
+
+def inflated(data: Bytes, start: int, *, most: int) -> bytes:
+    """Return what is packed from some place on, as far as it can be unpacked, `most` bytes of it."""
+    packed = zlib.decompressobj()
+    out = bytearray()
+    try:
+        while not packed.eof and not packed.unconsumed_tail and len(out) < most and start < len(data):
+            out += packed.decompress(data[start : start + _PIECE_BYTES], most - len(out))
+            start += _PIECE_BYTES
+    except zlib.error:
+        pass
+    return bytes(out)
 
 
 def _last_count(data: Bytes) -> int | None:

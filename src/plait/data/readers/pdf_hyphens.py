@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from plait.data.readers.pdf_paragraphs import HYPHEN_AT_END
 
-_BROKEN = re.compile(rf"([\w-]*\w){HYPHEN_AT_END}(\w[\w-]*)")
+_BROKEN = re.compile(rf"([\w-]{{0,60}}\w){HYPHEN_AT_END}(\w[\w-]{{0,60}})")
 _WORD = re.compile(r"\w[\w-]*")
 _ALWAYS = re.compile(r"(?:^|-)self$", re.I)
 

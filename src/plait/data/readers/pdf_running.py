@@ -15,6 +15,7 @@ _SAME_HEIGHT = 6.0  # points: heads of one kind stand this level
 _FEW_PAGES = 8  # in so short a document what is on two pages repeats
 _LARGEST = 1.25  # of the body's type: larger are titles of slides
 _MOST_ROWS = 2
+_LONGEST_NUMBER = 40  # characters
 _NUMBERS = re.compile(r"\d+|\b[ivxlc]+\b")
 _PAGE_NUMBER = re.compile(
     r"^\W*(?:page|seite|p\.|pagina|página|стр\.|第)?\s*(\d{1,5}|[ivxlc]{1,7})\s*(?:页|頁)?"
@@ -92,7 +93,11 @@ def _repeated(found: Sequence[MarginText], *, fewest: int) -> set[tuple[int, int
 
 def _numbers(found: Sequence[MarginText], numbers: Sequence[str]) -> set[tuple[int, int]]:
     """Return the page numbers: numbers alone that are the page's own, or go up by one with the pages."""
-    alone = [(text, match[1].lower()) for text in found if (match := _PAGE_NUMBER.match(text.text))]
+    alone = [
+        (text, match[1].lower())
+        for text in found
+        if len(text.text) <= _LONGEST_NUMBER and (match := _PAGE_NUMBER.match(text.text))
+    ]
     offsets = Counter(int(value) - text.page for text, value in alone if value.isdecimal())
     return {
         (text.page, text.index)

@@ -37,7 +37,6 @@ class Role:
     title: bool = False
 
 
-
 def role_of(tag: str, attributes: Attributes) -> Role | None:
     """Return what a block is; None for most, which are but running text."""
     if not attributes and tag not in ("figure", "figcaption"):

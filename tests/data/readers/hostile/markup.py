@@ -18,7 +18,7 @@ _SVG = (
 
 def files(lures: Lures) -> Iterator[tuple[str, bytes]]:
     """Give names and contents."""
-    yield "deep.html", b"<!doctype html>" + b"<div>" * 100_000 + b"Words." + b"</div>" * 100_000
+    yield "deep.html", b"<!doctype html>" + b"<div>" * 25_000 + b"Words." + b"</div>" * 25_000
     yield "deep-bold.html", b"<!doctype html><p>" + b"<b><i>" * 50_000 + b"Words."
     yield "deep-tables.html", b"<!doctype html>" + b"<table><tr><td>" * 2_000 + b"Words."
     yield "deep-lists.html", b"<!doctype html>" + b"<ul><li>a" * 5_000
@@ -104,6 +104,6 @@ def fan_out(levels: int) -> bytes:
 
 
 def filters() -> bytes:
-    blurs = "".join(f"<filter id='f{i}'><feGaussianBlur stdDeviation='5000'/></filter>" for i in range(50))
-    shapes = "".join(f"<rect width='9000' height='9000' filter='url(#f{i})'/>" for i in range(50))
+    blurs = "".join(f"<filter id='f{i}'><feGaussianBlur stdDeviation='5000'/></filter>" for i in range(4))
+    shapes = "".join(f"<rect width='9000' height='9000' filter='url(#f{i})'/>" for i in range(4))
     return (_SVG.replace("'90'", "'6000'") + f"><defs>{blurs}</defs>{shapes}</svg>").encode()

@@ -53,8 +53,8 @@ def files(lures: Lures) -> Iterator[tuple[str, bytes]]:
     yield "outline-deep.pdf", deep_outline(3000)
     yield "content-of-a-file.pdf", reaching(lures)
     yield (
-        "million-lines.pdf",
-        document(b"".join(b"%d 0 m %d 99 l S\n" % (i % 600, i % 599) for i in range(60_000))),
+        "many-lines.pdf",
+        document(b"".join(b"%d 0 m %d 99 l S\n" % (i % 600, i % 599) for i in range(20_000))),
     )
     yield "one-line-of-words.pdf", document(b"BT /F 0.01 Tf 1 700 Td (" + b"a b " * 50_000 + b") Tj ET")
     yield "words-on-one-spot.pdf", document(b"BT /F 9 Tf 99 99 Td (word) Tj ET\n" * 5_000)

@@ -1,0 +1,69 @@
+"""How much content each page of a PDF has, told from the file's bytes and not by its parser."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from plait.data.readers.pdf_declared import Bytes
+
+_OBJECT = re.compile(rb"(?<![\d.])(\d{1,9})\s+\d{1,5}\s+obj\b")
+_REFERENCE = re.compile(rb"(\d{1,9})\s+\d{1,5}\s+R\b")
+_KIDS = re.compile(rb"/Kids\s*\[([^\]]*)\]")
+_CONTENTS = re.compile(rb"/Contents\s*(?:\[([^\]]*)\]|(\d{1,9}\s+\d{1,5}\s+R))")
+_LENGTH = re.compile(rb"/Length\s+(\d{1,9})\b(?!\s+\d+\s+R)")
+_PAGES = re.compile(rb"/Type\s*/Pages\b")
+_LONGEST_NODE_BYTES = 2**20
+_MOST_NODES = 200_000
+
+
+def page_contents(data: Bytes) -> list[int]:
+    """Return the bytes of content of each page in order, as stored.
+
+    Returns:
+        [] where that cannot be told without unpacking the page tree.
+    """
+    places = {int(match[1]): match.end() for match in _OBJECT.finditer(data)}
+    roots = [
+        number
+        for number, place in places.items()
+        if _PAGES.search(node := _node(data, place)) and b"/Parent" not in node
+    ]
+    if len(roots) != 1:
+        return []
+    return [_content_bytes(data, places, node) for node in _leaves(data, places, roots[0])]
+
+
+def _leaves(data: Bytes, places: dict[int, int], root: int) -> Iterator[bytes]:
+    """Give the pages below a node of the page tree, in order, each node once."""
+    seen: set[int] = set()
+    waiting = [root]
+    while waiting and len(seen) < _MOST_NODES:
+        number = waiting.pop()
+        if number in seen or number not in places:
+            continue
+        seen.add(number)
+        node = _node(data, places[number])
+        kids = _KIDS.search(node) if _PAGES.search(node) else None
+        if kids is None:
+            yield node
+        else:
+            waiting += reversed([int(kid) for kid in _REFERENCE.findall(kids[1])])
+
+
+def _content_bytes(data: Bytes, places: dict[int, int], page: bytes) -> int:
+    """Return the stored bytes of a page's streams; those of unknown length count as none."""
+    contents = _CONTENTS.search(page)
+    if contents is None:
+        return 0
+    total = 0
+    for number in map(int, _REFERENCE.findall(contents[1] or contents[2])):
+        length = _LENGTH.search(_node(data, places[number])) if number in places else None
+        total += int(length[1]) if length is not None else 0
+    return total
+
+
+def _node(data: Bytes, place: int) -> bytes:
+    """Return an object's text from a place on, without what it streams."""
+    ends = [end for mark in (b"stream", b"endobj") if (end := data.find(mark, place)) >= 0]
+    return data[place : min([*ends, place + _LONGEST_NODE_BYTES])]

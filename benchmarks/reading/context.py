@@ -62,6 +62,7 @@ Scores = Callable[[Question], Vectors]
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     options.add_argument("packages", nargs="*", default=[*PDFS, *MANUALS], help="default: %(default)s")
+    options.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, help="of questions")
     options.add_argument("--cache", type=Path, default=CACHE, help="where packages are unpacked")
     options.add_argument("--work", type=Path, help="keeps what was read; default: CACHE/figure-context")
     options.add_argument("--questions", type=int, default=75, help="at most, of a kind and a collection")
@@ -98,7 +99,7 @@ def measured(
     package: str, every: Sequence[Unit], reader: Reader, chosen: argparse.Namespace
 ) -> Iterator[str]:
     """Give the rows of a collection's table: each kind of question, each way to search."""
-    for kind in KINDS:
+    for kind in chosen.kinds:
         questions, held_out = asked(every, kind, most=chosen.questions)
         if len(questions) < _FEWEST:
             continue

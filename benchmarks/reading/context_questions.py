@@ -4,7 +4,7 @@ Three kinds, each holding out one thing that is said of a figure, so that the ot
 
 caption    the caption, without its label
 mention    the first sentence that names the figure ("Figure 3"), without that name
-alternative  the alternative text
+alternative  the alternative text; of a figure in a PDF, the words drawn in it
 
 A question's words stand nowhere else in the collection as a caption, an alternative text or a heading, and
 what is taken out goes from every unit of its document.

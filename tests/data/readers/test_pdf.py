@@ -126,7 +126,7 @@ def test_rules_backgrounds_and_boxes_around_text_are_no_figures(reading, pdf, at
 def test_a_raster_image_is_a_figure(reading, tmp_path):
     noise = Image.effect_noise((300, 200), 80).convert("RGB")
     noise.save(tmp_path / "scan.pdf", resolution=100)
-    document = reading((tmp_path / "scan.pdf").read_bytes(), limits=ReadLimits())
+    document = reading((tmp_path / "scan.pdf").read_bytes(), limits=ReadLimits(ocr="off"))
     (figure,) = images(document)
     assert document.warnings == ("1 page has no text layer and can be found by picture only (page 1)",)
     assert figure.picture == document.pages[0].picture

@@ -165,10 +165,11 @@ _PHRASES = (
         "Figure 4 {0} {1}",
     ),
 )
+# Without cells that span, which are read once for each row and column, and captions: only the first counts.
 _TAGS = (
     "",
     *"<p> </p> <div> </div> <span> </span> <b> </b> <i> <ul> </ul> <ol> <li> <table> </table> <tr> <td> <th> "
-    "<td_colspan=2> <caption> </caption> <thead> <tbody> <figure> </figure> <figcaption> </figcaption> <h1> "
+    "<thead> <tbody> <figure> </figure> <figcaption> </figcaption> <h1> "
     "</h1> <h3> </h3> <section> </section> <article> <blockquote> <pre> </pre> <code> </code> <br> <hr> <dl> "
     "<dt> <dd> </dl> <sup> </sup> <em> <img_src=a.png_alt=x> &amp; <!--_-->".replace("_", "\n").split(" "),
 )
@@ -177,8 +178,8 @@ _ODD_TAGS = (
     *"<nav> </nav> <a_href='#a'> </a> <script> </script> <style> </style> <svg> </svg> <math> </math> "
     "<template> </template> <select> <option> <iframe> <details> <summary> <main> <aside> <footer> <header> "
     "<title> <textarea> <noscript> <p_id=a> <td_rowspan=9> <img_src='data:image/png;base64,AAAA'> "
-    "<base_href=x> <!-- --> <picture><source_srcset='a.png_2x'> <td_colspan=99999> <ol_start=-5_reversed> <li_value=9> "
-    "<p_hidden> <div_role=navigation> &#x0;".replace("_", "\n").split(" "),
+    "<base_href=x> <!-- --> <picture><source_srcset='a.png_2x'> <td_colspan=99999> <ol_start=-5_reversed> "
+    "<li_value=9> <p_hidden> <div_role=navigation> &#x0;".replace("_", "\n").split(" "),
 )
 _SIGNS = (
     *("# ", "## ", "\n", "\n\n", "* ", "- ", "1. ", "> ", "**", "*", "_", "`", "\n```\n",),

@@ -187,7 +187,10 @@ def _continues_a_sentence(index: int, page: _Rows) -> bool:
 
 
 def _alike(one: Line, other: Line) -> bool:
-    return 0.87 < one.size / (other.size or 1.0) < 1.15
+    """Tell whether two lines are of one type size; a label in small capitals makes a line's less."""
+    size = one.size / (other.size or 1.0)
+    height = one.box.height / (other.box.height or 1.0)
+    return 0.87 < size < 1.15 or (0.75 < size < 1.34 and 0.93 < height < 1.07)
 
 
 def _lines_of(first: int, page: _Rows, begun: Collection[int], *, label_alone: bool) -> tuple[int, ...]:
@@ -203,7 +206,8 @@ def _lines_of(first: int, page: _Rows, begun: Collection[int], *, label_alone: b
         below = _row_below(rows[-1], block, page, begun, step=_LABEL_STEP if alone else _WIDEST_STEP)
         if not below:
             break
-        step = lines[below[0]].box.bottom - lines[rows[-1][0]].box.bottom
+        one, other = lines[rows[-1][0]].box, lines[below[0]].box
+        step = max(other.bottom - one.bottom, other.top - one.top)  # either may be of a tall sign
         if steps and step > _UNEVEN * min(steps):
             break
         if not alone and _ends(rows, below, lines):
@@ -229,7 +233,8 @@ def _rest_of_row(
         line = page.lines[i]
         level = overlap(line.box.top, line.box.bottom, last.box.top, last.box.bottom) > 0.5 * last.box.height
         gap = line.box.left - last.box.right
-        inside = line.box.right <= reach + 2 or gap < _WORD_GAP * line.size
+        widest = 1.5 if line.text[:1].islower() else _WORD_GAP
+        inside = line.box.right <= reach + 2 or gap < widest * line.size
         if i not in known and i not in begun and level and -0.5 * line.size < gap < 3 * line.size and inside:
             found.append(i)
             last = line
@@ -262,8 +267,8 @@ def _row_below(
         i
         for i in page.between(last.box.top, last.box.bottom + step * size)
         if i not in begun
-        and 0.4 * last.box.height < lines[i].box.bottom - last.box.bottom < step * size
-        and lines[i].box.top > last.box.top + 0.3 * last.box.height
+        and 0 < lines[i].box.bottom - last.box.bottom < step * size
+        and lines[i].box.top > last.box.top + 0.5 * size
         and overlap(lines[i].box.left, lines[i].box.right, block.left, block.right) > 0
     ]
     if not under:

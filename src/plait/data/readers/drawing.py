@@ -143,7 +143,7 @@ def _latin_font() -> bytes:
 
 
 def _needs_more_letters(labels: tuple[str, ...]) -> bool:
-    return any(max(words) > _LAST_LATIN for words in labels)
+    return any(letter > _LAST_LATIN and letter.isalpha() for words in labels for letter in words)
 
 
 def _words(element: Element | None) -> str:

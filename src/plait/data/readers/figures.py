@@ -103,7 +103,11 @@ def find_figures(
         page: the page itself.
         tables: its tables, which are no figures.
     """
+    if len(lines) > _MOST_LINES:
+        lines = []
     scene = _scene(drawn, lines, page, tables)
+    if not scene.regions and not scene.captions:
+        return []
     found = _captioned(scene)
     taken = [figure.box for figure in found] + [table.box for table in tables]
     for region in scene.regions[:_MOST_ALONE]:
@@ -113,12 +117,14 @@ def find_figures(
 
 
 def _scene(drawn: Sequence[Drawn], lines: Sequence[Line], page: Rect, tables: Sequence[Table]) -> _Scene:
-    captions = find_captions(lines) if len(lines) <= _MOST_LINES else []
+    captions = find_captions(lines)
     boxes = [caption.box for caption in captions]
     clusters = _framed(_apart(regions(drawn, page), captions), captions)
     clusters = [_cut_off(region, boxes) for region in clusters]
     outside = [region for region in clusters if not any(_lies_in(region.box, table.box) for table in tables)]
     largest = sorted(outside, key=lambda region: -region.box.area)[:_MOST_REGIONS]
+    if not largest and not captions:
+        return _Scene(page, lines, [], [], [], [], Columns([]))
     known = {i for caption in captions for i in caption.lines}
     known |= {i for table in tables for i in (*table.lines, *table.caption_lines)}
     running = running_text(lines, page, largest, leave=known)
@@ -375,11 +381,12 @@ def _grown(
     labels: set[int] = set()
     box = union([region.box for region in mine] + ([start] if start is not None else []))
     for _ in range(6):
+        down = _PANEL_GAP[1] * (2 if any(_OF_PANEL.match(scene.lines[i].text) for i in labels) else 1)
         panels = [
             region
             for region in inside
             if region not in mine
-            and (_is_panel(region, box) or _shares(region.box, box, caption))
+            and (_is_panel(region, box, farthest=down) or _shares(region.box, box, caption))
             and not _parted(region.box, box, scene.blocks)
         ]
         reach = union((box, caption))
@@ -404,7 +411,7 @@ def _shares(one: Rect, box: Rect, caption: Rect) -> bool:
     return over > 0 and down > 0.6 * min(one.height, box.height)
 
 
-def _is_panel(region: Region, box: Rect) -> bool:
+def _is_panel(region: Region, box: Rect, *, farthest: float = _PANEL_GAP[1]) -> bool:
     """Tell whether a region belongs to the panels so far: on their rows, or above or below them."""
     one = region.box
     across = overlap(one.left, one.right, box.left, box.right)
@@ -412,7 +419,7 @@ def _is_panel(region: Region, box: Rect) -> bool:
     if not region.is_shape:  # an axis, or a rule above or below
         return (across > 0 and down > -10) or (across > -30 and down > 0.5 * max(box.height, one.height))
     widest = _PANEL_GAP[0] * (2.5 if down > 0.8 * max(one.height, box.height) else 1)
-    return (across > 0 and down > -_PANEL_GAP[1]) or (
+    return (across > 0 and down > -farthest) or (
         down > 0.3 * min(one.height, box.height) and across > -widest
     )
 

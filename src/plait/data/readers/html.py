@@ -79,14 +79,14 @@ def _content(tree: LexborHTMLParser, load: Loader) -> Walked:
 
 def _title(tree: LexborHTMLParser, walked: Walked) -> str:
     """Return the first heading where <title> repeats it, else <title>: sites add their own name to it."""
-    node = tree.css_first("title")
+    node = tree.head.css_first("title") if tree.head is not None else None
     title = " ".join(node.text().split()) if node is not None else ""
     return walked.title if walked.title and (not title or walked.title in title) else title
 
 
 def _metadata(tree: LexborHTMLParser, type: str) -> dict[str, Scalar]:
     metadata: dict[str, Scalar] = {"type": type}
-    for node in tree.css("head meta[name]"):
+    for node in tree.head.css("meta[name]") if tree.head is not None else ():
         values = node.attributes
         name = _METADATA.get((values.get("name") or "").lower())
         if name and values.get("content"):

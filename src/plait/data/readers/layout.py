@@ -109,6 +109,11 @@ def _is_raised(line: Line, run: Line) -> bool:
     return small.box.bottom < large.box.bottom - 0.1 * large.box.height
 
 
+def may_have_mark(text: str) -> bool:
+    """Tell whether a word looks as if the number of a note stood before or after it."""
+    return not text.isalpha() and (_MARK_AFTER.search(text) or _MARK_BEFORE.match(text)) is not None
+
+
 def with_raised_marks(text: str) -> str:
     """Return a text with the raised number of a note written as one: "saws3" -> "saws ³".
 

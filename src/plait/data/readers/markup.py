@@ -209,7 +209,8 @@ class _Walk:
             return None
         self._end_block(tag)
         element = _PLAIN_BLOCKS[tag] if role is None else self._element(tag, role)
-        self._count(element, 1)
+        if role is not None or tag in _COUNTED:
+            self._count(element, 1)
         self._stack.append((node, element))
         child = node.child
         if child is None:
@@ -238,13 +239,11 @@ class _Walk:
     def _count(self, element: _Element, step: int) -> None:
         """Count an element as open, or no longer so."""
         tag = element.tag
-        if tag in _COUNTED:
-            self._rows += step * (tag == "tr")
-            self._tables += step * (tag == "table")
-            self._pre += step * (tag == "pre")
-            self._headers += step * (tag == "header")
-        if element.footnote:
-            self._notes += step
+        self._rows += step * (tag == "tr")
+        self._tables += step * (tag == "table")
+        self._pre += step * (tag == "pre")
+        self._headers += step * (tag == "header")
+        self._notes += step * element.footnote
 
     def _leave(self) -> LexborNode:
         """End the innermost open element, and return its node."""
@@ -265,7 +264,8 @@ class _Walk:
             self._take_term()
         else:
             self._end_block(tag)
-        self._count(element, -1)
+        if element.footnote or tag in _COUNTED:
+            self._count(element, -1)
         if element.figure:
             self._end_figure(self._figures.pop())
         return node

@@ -10,7 +10,6 @@ from plait.data.readers.pdf_frames import Frame
 from plait.data.readers.pdf_hyphens import Hyphens
 from plait.data.readers.pdf_outline import Bookmark, Headings, body_size
 from plait.data.readers.pdf_paragraphs import (
-    HYPHEN_AT_END,
     begins_item,
     ends_sentence,
     joined,
@@ -19,6 +18,7 @@ from plait.data.readers.pdf_parts import Part
 from plait.data.readers.pdf_running import running_heads
 from plait.schema import Box, Page, Segment
 
+_FEWEST_WORDS = 3  # fewer are labels, or pieces of a formula
 _LONGEST = 20_000  # characters: so long a text is no paragraph, and joining on would take ever longer
 
 
@@ -106,8 +106,8 @@ def _goes_on(part: Part, following: Part) -> bool:
         return False
     if not alike or ends_sentence(one.text) or begins_item(other.text) or not other.text:
         return False
-    if one.text.endswith(("-", HYPHEN_AT_END)) or other.text[0].islower():
-        return one.is_full or one.lines == 1
+    if one.text.endswith("-") or other.text[0].islower():
+        return min(len(one.text.split()), len(other.text.split())) >= _FEWEST_WORDS
     return one.is_full and one.lines > 1 and (other.lines > 1 or ends_sentence(other.text))
 
 

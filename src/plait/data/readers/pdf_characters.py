@@ -20,7 +20,7 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from plait.data.readers.geometry import Rect, overlap
-from plait.data.readers.layout import Line, with_raised_marks
+from plait.data.readers.layout import Line, may_have_mark, with_raised_marks
 from plait.data.readers.pdf_frames import Frame, runs_from_right
 from plait.data.readers.pdf_matrix import Matrix, mapped
 
@@ -51,7 +51,7 @@ _BOLD_NAME = re.compile(r"bold|black|heavy|semib|demi|(?:^|[-+])(?:cmbx|sfbx|ecb
 _BOLD_WEIGHT = 600
 _WIDEST_LETTER = 1.6  # of the height of its line; what is wider holds a gap
 _EAST_ASIAN = "\u2e80"  # letters that may stand below each other begin here
-_RAISED = 0.85  # of the type beside it: raised numbers are set smaller
+_RAISED = 0.15  # of the height of a line: a raised number stands so far above the baseline
 _HOLE = 1.2  # of the height: a gap that parts two pieces of one line from right to left
 
 
@@ -158,12 +158,12 @@ class TextLayer:
                         return None
                     top, bottom = min(top, last_top), max(bottom, last_bottom)
                     other = last_bottom - last_top
-                    if min(tall, other) < _RAISED * max(tall, other):
-                        text = with_raised_marks(text)
                     typical, tall = (first, tall) if tall >= other else (after - 1, other)
                     height = bottom - top
                 if last_left < left or right - left >= _WIDEST_LETTER * (after - first) * height:
                     return None
+                if may_have_mark(text):
+                    text = self._with_mark(text, first, after - 1)
             if piece is not None and _follows(piece, left, top, right, bottom):
                 piece.text += f" {text}"
                 piece.last, piece.right = after - 1, max(piece.right, right)
@@ -215,8 +215,35 @@ class TextLayer:
             and last.right - first.left < _WIDEST_LETTER * (end - start) * max(first.height, last.height)
             and (before is None or before.turn == 0)
         ):
-            return [_level_word(_clean(text), start, end - 1, first, last)]
+            written = _clean(text)
+            if may_have_mark(written):
+                written = self._with_mark(written, start, end - 1)
+            return [_level_word(written, start, end - 1, first, last)]
         return self._by_character(start, end)
+
+    def _with_mark(self, text: str, first: int, last: int) -> str:
+        """Return a word with the number of a note told apart, if it is one: raised over the baseline.
+
+        Some fonts have raised figures as glyphs of their own: only what is drawn tells.
+        """
+        mark, letter = (first, last) if text[0].isdigit() or not text[0].isalnum() else (last, first)
+        bottom, baseline = self._bottom(mark), self._baseline(letter)
+        if bottom is None or baseline is None or bottom - baseline < _RAISED * self._box_height(letter):
+            return text
+        return with_raised_marks(text)
+
+    def _bottom(self, index: int) -> float | None:
+        left, right, bottom, top = (ctypes.c_double() for _ in range(4))
+        done = pdfium.FPDFText_GetCharBox(self._layer, index, left, right, bottom, top)
+        return bottom.value if done else None
+
+    def _baseline(self, index: int) -> float | None:
+        x, y = ctypes.c_double(), ctypes.c_double()
+        return y.value if pdfium.FPDFText_GetCharOrigin(self._layer, index, x, y) else None
+
+    def _box_height(self, index: int) -> float:
+        _loose_box(self._handle, index, self._address)
+        return float(self._box.top - self._box.bottom)
 
     def _from_right(self, text: str, start: int) -> list[_Piece]:
         """Return a word of a script from right to left as one piece, in the order of reading."""
@@ -283,10 +310,12 @@ class TextLayer:
 
     def _turn(self, index: int) -> int:
         """Return the quarter turns clockwise from left to right to the way a character runs."""
-        angle = pdfium.FPDFText_GetCharAngle(self._layer, index)
+        matrix = pdfium.FS_MATRIX()
+        if not pdfium.FPDFText_GetMatrix(self._layer, index, matrix):
+            return 0
         a, b, c, d, _, _ = self._matrix
-        x, y = math.cos(angle), math.sin(angle)
-        return round(math.atan2(x * b + y * d, x * a + y * c) / (math.pi / 2)) % 4
+        across, down = matrix.a * a + matrix.b * c, matrix.a * b + matrix.b * d
+        return round(math.atan2(down, across) / (math.pi / 2)) % 4
 
     def _line(self, piece: _Piece) -> Line | None:
         text = piece.text.strip()
@@ -319,10 +348,8 @@ _loose_box: Any = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int,
 
 
 def _level_word(text: str, start: int, end: int, first: Rect, last: Rect) -> _Piece:
-    """Return a word that runs from one character to another; one of them may be a raised number."""
+    """Return a word that runs from one character to another, which may be a raised number."""
     top, bottom = min(first.top, last.top), max(first.bottom, last.bottom)
-    if min(first.height, last.height) < _RAISED * max(first.height, last.height):
-        text = with_raised_marks(text)
     typical, tall = (start, first.height) if first.height >= last.height else (end, last.height)
     return _Piece(text, start, end, 0, first.left, top, last.right, bottom, typical, tall)
 

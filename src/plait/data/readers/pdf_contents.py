@@ -16,6 +16,8 @@ _PAGES = re.compile(rb"/Type\s*/Pages\b")
 _LONGEST_NODE_BYTES = 2**20
 _MOST_NODES = 200_000
 
+_Nodes = dict[int, tuple[int, int]]
+
 
 def page_contents(data: Bytes) -> list[int]:
     """Return the bytes of content of each page in order, as stored.
@@ -23,27 +25,37 @@ def page_contents(data: Bytes) -> list[int]:
     Returns:
         [] where that cannot be told without unpacking the page tree.
     """
-    places = {int(match[1]): match.end() for match in _OBJECT.finditer(data)}
-    roots = [
+    nodes = _nodes(data)
+    roots = {
         number
-        for number, place in places.items()
-        if _PAGES.search(node := _node(data, place)) and b"/Parent" not in node
-    ]
+        for number, place in nodes.items()
+        if _PAGES.search(data, *place) and b"/Parent" not in _node(data, place)
+    }
     if len(roots) != 1:
         return []
-    return [_content_bytes(data, places, node) for node in _leaves(data, places, roots[0])]
+    return [_content_bytes(data, nodes, page) for page in _leaves(data, nodes, roots.pop())]
 
 
-def _leaves(data: Bytes, places: dict[int, int], root: int) -> Iterator[bytes]:
+def _nodes(data: Bytes) -> _Nodes:
+    """Return where the text of each object begins and ends, by number; the last one of a number holds."""
+    found = [(int(match[1]), match.end()) for match in _OBJECT.finditer(data)]
+    ends = [start for _, start in found[1:]] + [len(data)]
+    return {
+        number: (start, min(end, start + _LONGEST_NODE_BYTES))
+        for (number, start), end in zip(found, ends, strict=True)
+    }
+
+
+def _leaves(data: Bytes, nodes: _Nodes, root: int) -> Iterator[bytes]:
     """Give the pages below a node of the page tree, in order, each node once."""
     seen: set[int] = set()
     waiting = [root]
     while waiting and len(seen) < _MOST_NODES:
         number = waiting.pop()
-        if number in seen or number not in places:
+        if number in seen or number not in nodes:
             continue
         seen.add(number)
-        node = _node(data, places[number])
+        node = _node(data, nodes[number])
         kids = _KIDS.search(node) if _PAGES.search(node) else None
         if kids is None:
             yield node
@@ -51,19 +63,18 @@ def _leaves(data: Bytes, places: dict[int, int], root: int) -> Iterator[bytes]:
             waiting += reversed([int(kid) for kid in _REFERENCE.findall(kids[1])])
 
 
-def _content_bytes(data: Bytes, places: dict[int, int], page: bytes) -> int:
+def _content_bytes(data: Bytes, nodes: _Nodes, page: bytes) -> int:
     """Return the stored bytes of a page's streams; those of unknown length count as none."""
     contents = _CONTENTS.search(page)
     if contents is None:
         return 0
     total = 0
     for number in map(int, _REFERENCE.findall(contents[1] or contents[2])):
-        length = _LENGTH.search(_node(data, places[number])) if number in places else None
+        length = _LENGTH.search(_node(data, nodes[number])) if number in nodes else None
         total += int(length[1]) if length is not None else 0
     return total
 
 
-def _node(data: Bytes, place: int) -> bytes:
-    """Return an object's text from a place on, without what it streams."""
-    ends = [end for mark in (b"stream", b"endobj") if (end := data.find(mark, place)) >= 0]
-    return data[place : min([*ends, place + _LONGEST_NODE_BYTES])]
+def _node(data: Bytes, place: tuple[int, int]) -> bytes:
+    """Return an object's text without what it streams."""
+    return data[place[0] : place[1]].split(b"stream", 1)[0]

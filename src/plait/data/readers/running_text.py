@@ -6,7 +6,6 @@ import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Collection, Sequence
-from itertools import islice
 
 from plait.data.readers.drawn import Region
 from plait.data.readers.geometry import Rect, overlap
@@ -153,7 +152,7 @@ def _close(
     line = lines[i]
     reach = _STEP * line.size
     first = bisect_left(tops, line.box.top - reach)
-    for j in islice(order, first, first + _NEIGHBOURS):
+    for j in order[first : first + _NEIGHBOURS]:
         other = lines[j]
         if other.box.top > line.box.top + reach:
             return False

@@ -77,6 +77,7 @@ class ReaderPool:
     def __init__(self, workers: int, limits: ReadLimits, roots: Sequence[Path] | None = None) -> None:
         self._limits = limits
         self._roots = None if roots is None else tuple(Path(os.path.realpath(root)) for root in roots)
+        self._starts = tuple(f"{str(root).rstrip('/')}/" for root in self._roots or ())
         self._children = [Child(limits, self._roots) for _ in range(max(1, workers))]
         self._idle: SimpleQueue[Child] = SimpleQueue()
         for child in self._children:
@@ -97,7 +98,8 @@ class ReaderPool:
         Raises:
             ReadError: whatever went wrong, the death of the child included.
         """
-        task = _task(Path(path), source, Path(root) if root is not None else Path(path).parent, Path(spool))
+        path, spool = _absolute(Path(path)), _absolute(Path(spool))
+        task = ReadTask(path, source, _absolute(Path(root)) if root is not None else path.parent, spool)
         # Always by the pool's own threads: the kernel ends a child with the thread that started it.
         return self._threads.submit(self._read, task, task.spool, self._limits).result()
 
@@ -113,7 +115,7 @@ class ReaderPool:
             spool: an existing folder, which is all that the children may write to; each document gets a
                 folder of its own in it, named `document_id(source)`.
         """
-        folder = Path(os.path.abspath(spool))
+        folder = _absolute(Path(spool))
         yield from self._outcomes((self._job(item, folder) for item in items), folder)
 
     def close(self) -> None:
@@ -132,7 +134,8 @@ class ReaderPool:
         self.close()
 
     def _job(self, item: Item, spool: Path) -> _Job[Item]:
-        task = _task(item.path, item.source, item.root, spool / document_id(item.source))
+        own = spool / document_id(item.source)
+        task = ReadTask(_absolute(item.path), item.source, _absolute(item.root), own)
         return _Job(item, task, Allowance.of(self._limits))
 
     def _outcomes(self, jobs: Iterator[_Job[Item]], spool: Path) -> Iterator[Outcome[Item]]:
@@ -212,8 +215,8 @@ class ReaderPool:
         """Refuse a file that a link places outside the roots; the child's kernel would, with less to say."""
         if self._roots is None:
             return
-        real = Path(os.path.realpath(task.path))
-        if not any(real.is_relative_to(root) for root in (*self._roots, Path(os.path.realpath(spool)))):
+        real = os.path.realpath(task.path)
+        if not f"{real}/".startswith(self._starts) and not Path(real).is_relative_to(os.path.realpath(spool)):
             reason = f"lies outside the folders that are read, at {real}"
             raise ReadError(task.source, reason, "add the file itself, not a link to it")
 
@@ -251,10 +254,8 @@ def _load(job: _Job[Item]) -> _Load:
     return _Load(size, int(job.task.path.suffix.lower() in _UNPACKED))
 
 
-def _task(path: Path, source: str, root: Path, spool: Path) -> ReadTask:
-    """Return the task with absolute paths."""
-    path, root, spool = (Path(os.path.abspath(one)) for one in (path, root, spool))
-    return ReadTask(path, source, root, spool)
+def _absolute(path: Path) -> Path:
+    return path if path.is_absolute() else Path(os.path.abspath(path))
 
 
 def _clear(spool: Path, result: Document | ReadError) -> None:

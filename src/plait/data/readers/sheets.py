@@ -19,7 +19,7 @@ from plait.data.readers.unpacking import Members
 from plait.data.readers.workbook_parts import SheetPicture, bounded_workbook, pictures_of, sheet_parts
 from plait.data.readers.xml_trees import BadXmlError
 from plait.errors import ReadError
-from plait.schema import Document, Metadata, Page, Segment
+from plait.schema import Document, Metadata, Page, Scalar, Segment
 
 _ROWS_A_TICK = 1_000
 _MOST_MERGED_CELLS = 1_000_000
@@ -33,6 +33,16 @@ class _Workbook:
     file: BinaryIO
     metadata: Metadata = field(default_factory=dict)
     pictures: dict[str, list[SheetPicture]] = field(default_factory=dict)  # by the sheet's name
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Found:
+    """What stands on the sheets of a workbook."""
+
+    pages: list[Page] = field(default_factory=list)
+    segments: list[Segment] = field(default_factory=list)
+    hidden: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -78,51 +88,56 @@ def _around(task: ReadTask, members: Members) -> _Workbook:
 
 
 def _read(task: ReadTask, limits: ReadLimits, book: _Workbook, pictures: OfficePictures) -> Document:
-    pages: list[Page] = []
-    segments: list[Segment] = []
-    hidden: list[str] = []
-    warnings = list(book.warnings)
-    budget = CellBudget()
     with book.file, _calamine(task):
-        workbook = calamine.CalamineWorkbook.from_filelike(book.file)
-        sheets = workbook.sheets_metadata
-        for number, sheet in enumerate(sheets[: limits.max_pages], start=1):
-            pages.append(Page(number, label=sheet.name))
-            place = Place((sheet.name,), number)
-            shown = [(one.row, _figure(one, pictures, place)) for one in book.pictures.get(sheet.name, ())]
-            try:
-                with _calamine(task):
-                    tables = _tables(workbook.get_sheet_by_index(number - 1), budget, place, task)
-            except ReadError as error:
-                warnings.append(f"sheet {sheet.name!r} is left out: it {error.reason}")
-                tables = []
-            for _, found in sorted([*tables, *shown], key=lambda pair: pair[0]):
-                segments += found
-            if sheet.visible != calamine.SheetVisibleEnum.Visible:
-                hidden.append(sheet.name)
-            task.tick()
-    if len(sheets) > len(pages):
-        warnings.append(f"only the first {len(pages)} of {len(sheets)} sheets are read")
-    if budget.spent:
-        warnings.append("only a part of its rows is read: it has more than are kept of one file")
-    if not segments:
-        raise ReadError(
-            task.source, "holds no cells", "; ".join(warnings) or "nothing to search in it; leave it out"
-        )
+        found = _found(calamine.CalamineWorkbook.from_filelike(book.file), book, pictures, task, limits)
+    warnings = [*book.warnings, *found.warnings]
+    if not found.segments:
+        remedy = "; ".join(warnings[:3]) or "nothing to search in it; leave it out"
+        raise ReadError(task.source, "holds no cells", remedy)
+    metadata: dict[str, Scalar] = {name: value for name, value in book.metadata.items() if name != "title"}
+    metadata |= {"type": "spreadsheet", "pages": len(found.pages)}
+    if found.hidden:
+        metadata["hidden"] = ", ".join(found.hidden)
     return Document(
         id=document_id(task.source),
         title=str(book.metadata.get("title", "")) or title_from(task.path),
         source=task.source,
-        metadata={
-            **{name: value for name, value in book.metadata.items() if name != "title"},
-            "type": "spreadsheet",
-            "pages": len(pages),
-            **({"hidden": ", ".join(hidden)} if hidden else {}),
-        },
-        segments=tuple(segments),
-        pages=tuple(pages),
+        metadata=metadata,
+        segments=tuple(found.segments),
+        pages=tuple(found.pages),
         warnings=(*warnings, *pictures.warnings),
     )
+
+
+def _found(
+    workbook: calamine.CalamineWorkbook,
+    book: _Workbook,
+    pictures: OfficePictures,
+    task: ReadTask,
+    limits: ReadLimits,
+) -> _Found:
+    """Return what stands on the sheets; a damaged sheet costs only itself."""
+    found, budget = _Found(), CellBudget()
+    sheets = workbook.sheets_metadata
+    for number, sheet in enumerate(sheets[: limits.max_pages], start=1):
+        found.pages.append(Page(number, label=sheet.name))
+        place = Place((sheet.name,), number)
+        parts = [(one.row, _figure(one, pictures, place)) for one in book.pictures.get(sheet.name, ())]
+        try:
+            with _calamine(task):
+                parts += _tables(workbook.get_sheet_by_index(number - 1), budget, place, task)
+        except ReadError as error:
+            found.warnings.append(f"sheet {sheet.name!r} is left out: it {error.reason}")
+        for _, segments in sorted(parts, key=lambda part: part[0]):
+            found.segments += segments
+        if sheet.visible != calamine.SheetVisibleEnum.Visible:
+            found.hidden.append(sheet.name)
+        task.tick()
+    if len(sheets) > len(found.pages):
+        found.warnings.append(f"only the first {len(found.pages)} of {len(sheets)} sheets are read")
+    if budget.spent:
+        found.warnings.append("only a part of its rows is read: it has more than are kept of one file")
+    return found
 
 
 @contextlib.contextmanager

@@ -125,6 +125,7 @@ MATERIAL: dict[str, Callable[[Path], Material | None]] = {
     "python": partial(_manual, "HTML of Python", "python3.11-doc", ".html", "files", _FILES),
     "sphinx": partial(_manual, "HTML of Sphinx", "sphinx-doc", ".html", "files", _FILES),
     "postgresql": partial(_manual, "HTML of PostgreSQL", "postgresql-doc-15", ".html", "files", _FILES),
+    "gimp": partial(_manual, "HTML of GIMP, with pictures", "gimp-help-en", ".html", "files", _FILES),
     "notebooks": partial(_manual, "notebooks (scikit-image)", "python-skimage-doc", ".ipynb", "files", 50),
     "rst": partial(_manual, "text (sources of Sphinx)", "sphinx-doc", ".txt", "files", _FILES),
     "word": partial(_made, "DOCX", ".docx", _word),

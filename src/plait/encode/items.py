@@ -40,6 +40,8 @@ class Item:
 class FigureContext:
     """Which words are encoded with a figure, in this order; what is left out is encoded without it.
 
+    No other choice found figures better, beyond noise, than the default: `benchmarks/reading/context.py`.
+
     Attributes:
         section: the title and headings of its unit.
         caption, alternative: its own words.
@@ -68,7 +70,7 @@ def unit_items(unit: Unit, limit: TextLimit, *, context: FigureContext | None = 
 
     Args:
         limit: how much text the encoder reads at once.
-        context: None means the one that was measured best.
+        context: which words go with a figure; None means the default.
     """
     context = context or FigureContext()
     heading = _short_heading(unit, limit)
@@ -176,14 +178,13 @@ def _naming(figure: Segment, passages: Sequence[Passage]) -> list[str]:
     label = label_of(figure)
     if label is None:
         return []
-    named = [
-        sentence.strip()
-        for passage in passages
-        if any((one.kind, one.number) == (label.kind, label.number) for one in mentions(passage.text))
-        for sentence in sentences(passage.text, longest=_LONGEST_SENTENCE)
-        if any((one.kind, one.number) == (label.kind, label.number) for one in mentions(sentence))
-    ]
-    return list(dict.fromkeys(named))
+
+    def names(text: str) -> bool:
+        return any((one.kind, one.number) == (label.kind, label.number) for one in mentions(text))
+
+    telling = (passage.text for passage in passages if names(passage.text))
+    every = (words.strip() for text in telling for words in sentences(text, longest=_LONGEST_SENTENCE))
+    return list(dict.fromkeys(words for words in every if names(words)))
 
 
 def _lines(*parts: str | Passage | None) -> str:

@@ -153,6 +153,7 @@ def test_members_of_one_name_get_sources_of_their_own(attachments):
         ("a\n\x1b[31mb.txt", "a�[31mb.txt"),
         ("\u202etxt.exe", "�txt.exe"),
         ("\udcff.txt", "?.txt"),
+        ("a.zip!/b.txt", "a.zip_/b.txt"),
         ("", "unnamed"),
         ("x" * 400 + ".txt", "x" * 296 + ".txt"),
     ],

@@ -6,6 +6,7 @@ import json
 import os
 import resource
 import socket
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 from plait.data.readers.base import ReadLimits
 from plait.data.readers.confinement import Fences, level
+from plait.data.readers.confinement_syscalls import _CALLS, _program
 
 linux = pytest.mark.skipif(
     not (level().files and level().calls), reason="this kernel has neither Landlock nor seccomp"
@@ -231,3 +233,49 @@ def test_the_fences_are_told_in_words():
     assert str(Fences(0, True, False)) == (
         "network and processes by the kernel; files, memory by the reading process itself"
     )
+
+
+def filtered(processor: str, number: int, *arguments: int, mark: int | None = None) -> str:
+    """Run the filter's program as the kernel would, for a process with the id 77."""
+    calls = _CALLS[processor]
+    given = (*arguments, *(0,) * (6 - len(arguments)))
+    seen = struct.pack("<IIQ6Q", number, calls.processor if mark is None else mark, 0, *given)
+    program = [struct.unpack("=HBBI", step) for step in _program(calls, 77)]
+    at = value = 0
+    while True:
+        code, yes, no, operand = program[at]
+        at += 1
+        if code == 0x20:
+            (value,) = struct.unpack_from("<I", seen, operand)
+        elif code == 0x06:
+            return {0x7FFF0000: "allowed", 0x80000000: "killed", 0x50001: "EPERM", 0x50026: "ENOSYS"}[operand]
+        else:
+            holds = {0x15: value == operand, 0x35: value >= operand, 0x45: value & operand != 0}[code]
+            at += yes if holds else no
+
+
+@pytest.mark.parametrize(
+    ("processor", "read", "socket_", "execute", "clone", "kill", "limits", "control"),
+    [("x86_64", 0, 41, 59, 56, 62, 302, 16), ("aarch64", 63, 198, 221, 220, 129, 261, 29)],
+)
+def test_the_filter_means_the_same_on_each_processor(
+    processor, read, socket_, execute, clone, kill, limits, control
+):
+    def run(*call: int, mark: int | None = None) -> str:
+        return filtered(processor, *call, mark=mark)
+
+    assert run(read) == "allowed"
+    assert run(read, mark=0x40000003) == "killed"  # as 32-bit programs call
+    assert {run(socket_), run(execute), run(425)} == {"EPERM"}
+    assert run(read | 0x40000000) == run(435) == run(999) == "ENOSYS"
+    assert [run(clone, flags) for flags in (0x3D0F00, 17)] == ["allowed", "EPERM"]
+    assert [run(kill, process) for process in (77, 1, 0, 2**32 - 1)] == ["allowed", *["EPERM"] * 3]
+    assert [run(limits, process) for process in (0, 77, 1)] == ["allowed", "allowed", "EPERM"]
+    assert [run(control, 0, request) for request in (0x5401, 0x5412, 0x541C)] == ["allowed", "EPERM", "EPERM"]
+
+
+@pytest.mark.parametrize("processor", _CALLS)
+def test_no_call_is_refused_twice_or_with_those_that_are_looked_at(processor):
+    calls = _CALLS[processor]
+    every = (*calls.refused, calls.clone, calls.clone3, *calls.signals, calls.limits, calls.control)
+    assert len(every) == len(set(every))

@@ -121,7 +121,7 @@ def test_short_entities_as_drawing_programs_write_are_taken():
         ("viewBox='0 0 40 20'", (80, 40)),
         ("width='1in' viewBox='0 0 40 20'", (192, 96)),
         ("", (600, 300)),
-        ("width='100%' height='100%' viewBox='0,0,800,400'", (1200, 600)),
+        ("width='100%' height='100%' viewBox='0,0,800,400'", (1000, 500)),
         ("width='-5' height='nan'", (600, 300)),
     ],
 )

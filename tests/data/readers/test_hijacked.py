@@ -17,14 +17,14 @@ SHA = "0" * 64
 
 # What runs instead of the worker: `send` writes to the parent, `document` is an honest answer.
 BEFORE = """
-import json, os, struct, sys, time
+import hashlib, json, os, struct, sys, time
 from pathlib import Path
-from plait.data.readers.base import document_id
-from plait.data.readers.wire import receive
 requests, answers = os.fdopen(0, "rb"), os.fdopen(os.dup(1), "wb")
-request = receive(requests)
-spool = Path(request["spool"])
-document = {"id": document_id(request["source"]), "title": "t", "source": request["source"]}
+def receive():
+    return json.loads(requests.read(*struct.unpack(">Q", requests.read(8))))
+request = receive()
+spool, source = Path(request["spool"]), request["source"]
+document = {"id": hashlib.sha256(source.encode()).hexdigest()[:16], "title": "t", "source": source}
 def send_bytes(data):
     answers.write(struct.pack(">Q", len(data)) + data)
     answers.flush()
@@ -44,7 +44,7 @@ def answer(monkeypatch, tmp_path, spool):
     (tmp_path / "secret.png").write_bytes(b"secret")
 
     def run(program: str, limits: ReadLimits = PATIENT) -> object:
-        monkeypatch.setattr(child, "_PROGRAM", ("-P", "-c", f"{BEFORE}\n{program}\ntime.sleep(30)"))
+        monkeypatch.setattr(child, "_PROGRAM", ("-P", "-S", "-c", f"{BEFORE}\n{program}\ntime.sleep(30)"))
         with ReaderPool(1, limits) as pool:
             try:
                 return pool.read(path, source="a.txt", spool=spool)
@@ -164,10 +164,10 @@ if (spool / "started").exists():
 else:
     (spool / "started").touch()
     send({"part": document, "more": False})
-    receive(requests)
+    receive()
     send({"out_of_memory": True})
 """
-    monkeypatch.setattr(child, "_PROGRAM", ("-P", "-c", f"{BEFORE}\n{leaking}\ntime.sleep(30)"))
+    monkeypatch.setattr(child, "_PROGRAM", ("-P", "-S", "-c", f"{BEFORE}\n{leaking}\ntime.sleep(30)"))
     with ReaderPool(1, PATIENT) as pool:
         for _ in range(2):
             assert pool.read(tmp_path / "a.txt", source="a.txt", spool=spool).title == "t"

@@ -15,7 +15,8 @@ def page(tmp_path, read, png):
     """Write a page beside some pictures, and read it."""
 
     def run(body: str | bytes, *, head: str = "", name: str = "page.html", root: Path | None = None):
-        (tmp_path / "a.png").write_bytes(png(60, 40, "teal"))
+        if not (tmp_path / "a.png").exists():
+            (tmp_path / "a.png").write_bytes(png(60, 40, "teal"))
         (tmp_path / "b.png").write_bytes(png(60, 40, "maroon"))
         (tmp_path / "icon.png").write_bytes(png(16, 16))
         path = tmp_path / name
@@ -112,6 +113,11 @@ def test_navigation_scripts_and_sidebars_are_left_out(page):
     )
     assert texts(document) == ["content"]
     assert images(document) == []
+
+
+def test_the_index_of_a_manual_is_navigation(page):
+    index = "<table class='indextable genindextable'><tr><td><a href='x'>saw</a></td></tr></table>"
+    assert texts(page(f"<h1>Index</h1>{index}")) == ["Index"]
 
 
 def test_a_page_of_nothing_but_navigation_is_still_read(page):
@@ -270,7 +276,7 @@ def test_captions_name_their_figure(page):
 
 
 @pytest.mark.parametrize(
-    "tag", ["header><h2", "table><tr><td", "figure", "pre", "aside class='footnote'", "a href='#'"]
+    "tag", ["span", "header><h2", "table><tr><td", "figure", "pre", "aside class='footnote'", "a href='#'"]
 )
 def test_elements_that_are_looked_into_cost_no_more_when_nested(page, tag):
     assert "deep" in texts(page("<p>x</p>" + f"<{tag}>" * 3000 + "deep<img src='a.png'>"))[-1]
@@ -303,6 +309,12 @@ def test_pictures_beside_the_page_but_inside_the_added_folder_are_taken(page, tm
     (tmp_path / "inner").mkdir()
     document = page("<img src='../a.png?size=1#x'>", name="inner/page.html", root=tmp_path)
     assert len(images(document)) == 1
+
+
+def test_a_picture_taken_out_of_the_spool_is_kept_again(page):
+    first = images(page("<img src='a.png'>"))[0].picture
+    Path(first.path).unlink()
+    assert Path(images(page("<img src='a.png'>"))[0].picture.path).exists()
 
 
 def test_data_addresses_are_decoded(page, png):

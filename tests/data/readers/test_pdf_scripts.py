@@ -103,6 +103,16 @@ def test_a_line_turned_upwards_is_a_text_of_its_own_after_the_page(reading, pdf,
     assert box.right == pytest.approx(40 / 612, abs=0.01)
 
 
+def test_a_paragraph_goes_on_past_a_line_in_the_margin(reading, pdf, at):
+    turned = b"BT /F 10 Tf 0 1 -1 0 40 300 Tm (A note along the margin of the page) Tj ET\n"
+    first = turned + at(72, 600, f"{LINE} and")
+    document = reading(pdf(first, at(72, 700, "that is the width of the cut.")))
+    assert texts(document) == [
+        f"{LINE} and that is the width of the cut.",
+        "A note along the margin of the page",
+    ]
+
+
 def test_a_page_of_lines_that_all_run_upwards_is_read_from_the_left(reading, pdf):
     lines = [f"Line {i} of a wide table set on its side, to be read with the head turned" for i in range(6)]
     turned = b"BT /F 10 Tf 0 1 -1 0 %d 100 Tm (%s) Tj ET\n"

@@ -98,7 +98,10 @@ class PictureLoader:
         status = os.stat(path)
         if status.st_size > self._max_bytes:
             raise BadPictureError("the file is too large")
-        return _kept_file(path, status.st_mtime_ns, status.st_size, self._spool, self._max_pixels)
+        arguments = (path, status.st_mtime_ns, status.st_size, self._spool, self._max_pixels)
+        picture = _kept_file(*arguments)
+        # Who read the document before may have taken the file out of the spool.
+        return picture if os.path.exists(picture.path) else _kept_file.__wrapped__(*arguments)
 
     def _path_of(self, address: str) -> str:
         path = os.path.realpath(os.path.join(self._folder, plain_path(address).replace("\0", "")))

@@ -90,10 +90,13 @@ def _is_picture(member: Member) -> bool:
 
 
 def clean_name(name: str) -> str:
-    """Return a member's name as a source can hold it: relative, without control characters, not endless."""
+    """Return a member's name as a source can hold it: relative, without control characters, not endless.
+
+    Nor does it hold "!/", which would make it the name of a member of another archive.
+    """
     parts = _CONTROLS.sub("\ufffd", name).replace("\\", "/").split("/")
     plain = "/".join(part for part in parts if part not in ("", ".", ".."))
-    plain = plain.encode("utf-8", "replace").decode("utf-8")
+    plain = plain.replace("!/", "_/").encode("utf-8", "replace").decode("utf-8")
     return plain[-_LONGEST_NAME:].lstrip("/") or "unnamed"
 
 

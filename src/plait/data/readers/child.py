@@ -88,9 +88,8 @@ class Child:
         except _DrainedError:
             if not self._was_used:
                 raise
-            return self._read(
-                task, spool, limits or self._limits
-            )  # what files before it leaked is no fault of its
+            # What the files before it leaked is no fault of its own.
+            return self._read(task, spool, limits or self._limits)
 
     def close(self) -> None:
         """End the process for good."""
@@ -101,8 +100,9 @@ class Child:
     def _read(self, task: ReadTask, spool: Path, limits: ReadLimits) -> Document:
         process = self._started(task.source, spool)
         self._was_used = self._files > 0
+        self._files += 1
         try:
-            document = self._ask(process, task, limits)
+            return self._ask(process, task, limits)
         except LateError:
             self._end()
             reason = f"took longer than {self._limits.wall_seconds} s"
@@ -112,8 +112,6 @@ class Child:
         except WireError:
             self._end()
             raise ReadError(task.source, "its parser gave a malformed answer", _REPORT) from None
-        self._files += 1
-        return document
 
     def _started(self, source: str, spool: Path) -> subprocess.Popen[bytes]:
         """Return the running process, renewed when it is old or confined to another spool."""

@@ -33,7 +33,7 @@ _CLASSES = re.compile(
     sphinxsidebar|sidebar|sidebar-\S+|bd-(?:sidebar|header|footer|toc)\S*|wy-nav-(?:side|top)|rst-footer-buttons|
     sk-(?:docs-navbar|sidebar)\S*|topbar|related|relations|prev-next\S*|
     footer|page-?footer|site-(?:header|footer)|md-(?:header|footer|sidebar|nav)\S*|
-    toc|toctree-wrapper-nav|localtoc|table-of-contents|contents-sidebar|
+    (?:gen|mod)?indextable|toc|toctree-wrapper-nav|localtoc|table-of-contents|contents-sidebar|
     ttc|skip-?link\S*|skiplink|searchbox|search-form|
     mw-editsection|mw-jump-link|noprint|vector-\S*menu\S*|
     sphx-glr-(?:footer|signature|download-link-note)\S*|

@@ -20,7 +20,7 @@ from plait.schema import Document, Picture, Segment
 
 # Lines and letters stay readable at twice the size that a drawing asks for.
 _SHARPER = 2.0
-_SHARP_SIDE_PX = 1200
+_SHARP_SIDE_PX = 1000
 _DEEPEST = 64  # the renderer calls itself for each level
 _FONT = "Aileron"  # comes with Pillow
 _LAST_LATIN = "\u024f"

@@ -7,6 +7,7 @@ caption, in the column that the caption is set in; mostly above it, else below o
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -30,6 +31,7 @@ _LABEL_GAP = (14.0, 7.0)  # points from a label to what is drawn
 _LABEL_WORDS = 8
 _WORDS_A_SHAPE = 6
 _RULE_WIDTH = 100.0  # points, at least, of the rules above and below a listing
+_INNER_MARGIN = 4.0  # points around what stands on a background
 _MOST_LINES = 4000
 _MOST_ALONE = 200
 _MOST_CAPTIONS = 24
@@ -105,10 +107,9 @@ def find_figures(
     """
     if len(lines) > _MOST_LINES:
         lines = []
+    turned = [figure for turn in (1, 3) for figure in _turned(drawn, lines, page, turn)]
     scene = _scene(drawn, lines, page, tables)
-    if not scene.regions and not scene.captions:
-        return []
-    found = _captioned(scene)
+    found = turned + (_captioned(scene) if scene.captions else [])
     taken = [figure.box for figure in found] + [table.box for table in tables]
     for region in scene.regions[:_MOST_ALONE]:
         if _stands_alone(region, lines) and not any(box.holds_centre_of(region.box) for box in taken):
@@ -116,10 +117,47 @@ def find_figures(
     return sorted(_merged(found), key=lambda figure: (figure.box.top, figure.box.left))
 
 
+def _turned(drawn: Sequence[Drawn], lines: Sequence[Line], page: Rect, turn: int) -> list[Figure]:
+    """Return the figures whose captions run upwards or downwards, on a page of level text."""
+    usual = _usual_turn(lines)
+    members = [i for i, line in enumerate(lines) if (line.turn - usual) % 4 == turn]
+    if not any(is_caption(lines[i].text) for i in members):
+        return []
+    around = Rect(0.0, 0.0, page.height, page.width)
+    found = find_figures(
+        [replace(item, box=_turn(item.box, page, turn)) for item in drawn],
+        [replace(lines[i], box=_turn(lines[i].box, page, turn), turn=0) for i in members],
+        around,
+    )
+    return [
+        Figure(
+            _turn(figure.box, around, 4 - turn),
+            frozenset(members[i] for i in figure.labels),
+            members[figure.caption],
+            tuple(members[i] for i in figure.caption_lines),
+        )
+        for figure in found
+        if figure.caption is not None
+    ]
+
+
+def _usual_turn(lines: Sequence[Line]) -> int:
+    """Return the turn that most lines of a page have: the page is given so that these are level."""
+    return Counter(line.turn for line in lines).most_common(1)[0][0] if lines else 0
+
+
+def _turn(box: Rect, page: Rect, turn: int) -> Rect:
+    """Return where a box is once its page is turned so that lines of a turn are level."""
+    if turn == 1:
+        return Rect(box.top, page.width - box.right, box.bottom, page.width - box.left)
+    return Rect(page.height - box.bottom, box.left, page.height - box.top, box.right)
+
+
 def _scene(drawn: Sequence[Drawn], lines: Sequence[Line], page: Rect, tables: Sequence[Table]) -> _Scene:
-    captions = find_captions(lines)
+    usual = _usual_turn(lines)
+    captions = [caption for caption in find_captions(lines) if lines[caption.first].turn == usual]
     boxes = [caption.box for caption in captions]
-    clusters = _framed(_apart(regions(drawn, page), captions), captions)
+    clusters = _framed(_apart(regions(_in_front(drawn, boxes), page), captions), captions)
     clusters = [_cut_off(region, boxes) for region in clusters]
     outside = [region for region in clusters if not any(_lies_in(region.box, table.box) for table in tables)]
     largest = sorted(outside, key=lambda region: -region.box.area)[:_MOST_REGIONS]
@@ -133,6 +171,30 @@ def _scene(drawn: Sequence[Drawn], lines: Sequence[Line], page: Rect, tables: Se
     blocks = prose + [table.box for table in tables] + boxes
     largest = [region for region in largest if not _is_of_text(region.box, prose)]
     return _Scene(page, lines, largest, captions, free, blocks, Columns(prose))
+
+
+def _in_front(drawn: Sequence[Drawn], captions: Sequence[Rect]) -> Sequence[Drawn]:
+    """Leave out what a caption stands on together with other objects: it is behind both."""
+    behind = [
+        item.box
+        for item in drawn
+        if item.box.height > 3 * _INNER_MARGIN
+        and any(_is_inside(c, item.box) for c in captions[:_MOST_CAPTIONS])
+    ]
+    if not behind or len(behind) > _MOST_CAPTIONS:
+        return drawn
+    full = {box for box in behind if any(_is_inside(item.box, box) for item in drawn)}
+    return [item for item in drawn if item.box not in full]
+
+
+def _is_inside(box: Rect, other: Rect) -> bool:
+    inner = other.grown(-_INNER_MARGIN)
+    return (
+        inner.left <= box.left
+        and box.right <= inner.right
+        and inner.top <= box.top
+        and box.bottom <= inner.bottom
+    )
 
 
 def _apart(found: Sequence[Region], captions: Sequence[Caption]) -> list[Region]:
@@ -254,9 +316,9 @@ def _captioned(scene: _Scene) -> list[Figure]:
         taken |= set(offer.regions)
         used |= offer.labels
         waiting.remove(caption)
-        for other in waiting:
-            if any(taken & set(its.regions) or used & its.labels for its in offers[other]):
-                offers[other] = _offers(other, scene, taken, used)
+        for rest in waiting:
+            if any(taken & set(its.regions) or used & its.labels for its in offers[rest]):
+                offers[rest] = _offers(rest, scene, taken, used)
     return found
 
 
@@ -310,7 +372,7 @@ def _drawn_in(
     inside = [
         replace(region, box=_clipped(region.box, strip))
         for region in left
-        if strip.holds_centre_of(region.box)
+        if strip.holds_centre_of(region.box) and not _goes_past(region.box, caption.box, side)
     ]
     seeds = _seeds(inside, caption.box, side)
     if not seeds:
@@ -319,6 +381,14 @@ def _drawn_in(
     box, mine, labels = _grown(seeds, inside, words, caption.box, scene)
     of_mine = tuple(region for region in left if _clipped(region.box, strip) in {m.box for m in mine})
     return _Found(side, _gap(box, caption.box, side), box, labels, of_mine)
+
+
+def _goes_past(box: Rect, caption: Rect, side: str) -> bool:
+    """Tell whether a region goes on beside a caption and past it, so that it is not the caption's."""
+    most = max(8.0, 0.15 * box.height)
+    if side == "above":
+        return box.bottom > caption.bottom + most
+    return side == "below" and box.top < caption.top - most
 
 
 def _clipped(box: Rect, strip: Rect) -> Rect:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from plait.data.readers.geometry import Rect, covered, overlap, union
@@ -19,6 +19,7 @@ _NARROWEST_COLUMNS = 180  # points, both together
 _FEWEST_LINES = 4
 _MOST_BESIDE = 200  # pieces of one row that are looked at
 _MOST_BOXES = 5000  # of a page; more are no text
+_MOST_CROSSED = 0.65  # of the lines that stand at the fullest place of a page, at a gutter
 _NUMBER_WIDTH = 0.1  # of the page
 _MOST_LEVELS = 3  # gutters inside gutters: up to four columns and more
 _EAST_ASIAN = ((0x2E80, 0xA4CF), (0xF900, 0xFAFF), (0xFE30, 0xFE4F), (0xFF00, 0xFFEF), (0x20000, 0x3FFFF))
@@ -48,7 +49,7 @@ class Line:
 
 def join_runs(runs: Sequence[Line]) -> list[Line]:
     """Join words and pieces of lines that stand beside each other, closer than a gutter."""
-    gutters = _gutters([run.box for run in runs], _MOST_LEVELS)
+    gutters = _Gutters([run.box for run in runs])
     ends: dict[int, list[int]] = defaultdict(list)  # row of the page -> lines that end there
     joined: list[Line] = []
     for run in sorted(runs, key=lambda r: (r.box.left, r.box.top)):
@@ -68,17 +69,35 @@ def join_runs(runs: Sequence[Line]) -> list[Line]:
     return joined
 
 
-def _gutters(boxes: Sequence[Rect], levels: int) -> list[float]:
-    """Return the x of all strips between columns, and between the columns within these."""
+class _Gutters:
+    """The strips between the columns of a page, looked for when first asked of.
+
+    Args:
+        boxes: of its text.
+    """
+
+    def __init__(self, boxes: Sequence[Rect]) -> None:
+        self._boxes = boxes
+        self._places: list[float] | None = None
+
+    def part(self, left: float, right: float) -> bool:
+        """Tell whether one of them lies between two places."""
+        if self._places is None:
+            self._places = list(_all_gutters(self._boxes, _MOST_LEVELS))
+        return any(left - 1 <= place <= right + 1 for place in self._places)
+
+
+def _all_gutters(boxes: Sequence[Rect], levels: int) -> Iterator[float]:
+    """Give the x of all strips between columns, and between the columns within these."""
     gutter = _gutter(boxes) if levels else None
     if gutter is None:
-        return []
-    left = [box for box in boxes if box.right <= gutter]
-    right = [box for box in boxes if box.left >= gutter]
-    return [gutter, *_gutters(left, levels - 1), *_gutters(right, levels - 1)]
+        return
+    yield gutter
+    yield from _all_gutters([box for box in boxes if box.right <= gutter], levels - 1)
+    yield from _all_gutters([box for box in boxes if box.left >= gutter], levels - 1)
 
 
-def _continues(line: Line, run: Line, gutters: Sequence[float]) -> bool:
+def _continues(line: Line, run: Line, gutters: _Gutters) -> bool:
     height = min(line.box.height, run.box.height)
     gap = run.box.left - line.box.right
     same = overlap(line.box.top, line.box.bottom, run.box.top, run.box.bottom) > 0.5 * height
@@ -87,7 +106,7 @@ def _continues(line: Line, run: Line, gutters: Sequence[float]) -> bool:
     if gap < _WORD_SPACE * min(line.size, run.size):
         return True
     level = abs(line.box.bottom - run.box.bottom) < 0.3 * height
-    return level and not any(line.box.right - 1 <= gutter <= run.box.left + 1 for gutter in gutters)
+    return level and not gutters.part(line.box.right, run.box.left)
 
 
 def _beside(line: Line, run: Line) -> Line:
@@ -190,9 +209,13 @@ def _gutter(boxes: Sequence[Rect]) -> float | None:
         return None
     crossing = _crossing_heights(boxes, page)
     low, high = int(page.width * 0.22), int(page.width * 0.78)
+    most = _MOST_CROSSED * max(crossing)
     best: tuple[float, float] | None = None  # (quality, x)
     x = low
     while x < high:
+        if crossing[x] > most:
+            x += 1
+            continue
         end = x
         while end < high and abs(crossing[end] - crossing[x]) < 1.0:
             end += 1

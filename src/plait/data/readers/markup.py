@@ -7,7 +7,7 @@ A heading is a text segment whose text ends its own section path.
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from selectolax.lexbor import LexborNode
@@ -15,7 +15,9 @@ from selectolax.lexbor import LexborNode
 from plait.data.readers.captions import label_of
 from plait.data.readers.chrome import SKIPPED_TAGS, Attributes, is_chrome, is_drawing, is_icon, names
 from plait.data.readers.drawing_safety import from_page
+from plait.data.readers.inline_words import INLINE, TEXT, words_at_once
 from plait.data.readers.links import Links
+from plait.data.readers.listings import lines_of, listing_of
 from plait.data.readers.picture_addresses import addresses_of
 from plait.data.readers.roles import Role, is_back_link, role_of
 from plait.data.readers.table_markup import table_of, words_of
@@ -28,20 +30,13 @@ _BLOCKS = names(
     "h1 h2 h3 h4 h5 h6"
 )
 _COUNTED = frozenset({"tr", "table", "pre", "header"})
-_TEXT = 2  # LXB_TAG__TEXT
 _REPLACED = frozenset({"br", "img", "svg", "math"})
 _CHROME_TAGS = frozenset({"nav", "footer", "header"})
 # Inside a table row these only separate words: a cell of two paragraphs is still one row.
 _SOFT_IN_ROW = frozenset({"p", "div", "center", "section"})
-_INLINE = names("b i em strong code tt kbd samp var sub sup small big u font cite q abbr wbr")
-_LOOKS = frozenset(
-    {"pre", "std std-ref", "doc", "n", "o", "p", "w", "kc", "mi", "s1", "s2"}
-)  # Sphinx, Pygments
 _CELLS = frozenset({"td", "th"})
 _LONG_ROW_CHARACTERS = 400  # a "row" this long is layout, not data: its paragraphs stay paragraphs
 _LONG_TERM_CHARACTERS = 100
-# What in a listing is more than its words; without these they are taken at once.
-_IN_LISTINGS = "img, svg, table, button, math, [class*=lineno], [class*=copyb], script, style, div, h2, h3"
 _TEX = "annotation[encoding='application/x-tex']"
 # Each of these looks at all that is in it, so one inside another is not looked at again without end.
 _DEEPEST_TABLES = 3
@@ -125,7 +120,7 @@ class _Walk:
         node = root.child
         words = self._words
         while node is not None:
-            if node.tag_id == _TEXT:  # half of all nodes: not worth a call
+            if node.tag_id == TEXT:  # half of all nodes: not worth a call
                 text = node.text_content or ""
                 if words:
                     words.append(text)
@@ -146,7 +141,7 @@ class _Walk:
     def _enter(self, node: LexborNode) -> LexborNode | None:
         """Take in a node; return its first child if the walk shall go into it."""
         tag = node.tag
-        if tag in _INLINE:
+        if tag in INLINE:
             return self._open_inline(node)
         if tag is None or tag in SKIPPED_TAGS or tag[0] in "-!#":
             return None
@@ -195,7 +190,7 @@ class _Walk:
 
     def _open_inline(self, node: LexborNode, element: _Element | None = None) -> LexborNode | None:
         """Go into an element whose end ends no block."""
-        words = _words_at_once(node)
+        words = words_at_once(node)
         if words is not None:
             self._say(words)
             return None
@@ -292,7 +287,7 @@ class _Walk:
         text = "".join(self._words)
         self._words.clear()
         if self._pre:
-            return _lines(text)
+            return lines_of(text)
         if _CELL_END not in text:
             return " ".join(text.split())
         cells = (" ".join(cell.split()) for cell in text.split(_CELL_END))
@@ -377,15 +372,9 @@ class _Walk:
         """Take in a listing at once if there are but words in it; most of a manual's elements are there."""
         if self._captions or self._pre:
             return False
-        if tag == "pre":
-            if node.css_first(_IN_LISTINGS) is not None:
-                return False
-            text = node.text() or ""
-        else:
-            lines = [child for child in _children(node) if child.attributes.get("class") == "line"]
-            if not lines:
-                return False
-            text = "\n".join(_without_number(line) for line in lines)
+        text = listing_of(tag, node)
+        if text is None:
+            return False
         self._flush()
         self._flush_term()
         self._say(text)
@@ -470,62 +459,6 @@ class _Walk:
         anchor = attributes.get("id") or (attributes.get("name") if tag == "a" else None)
         if anchor:
             self._anchor = anchor
-
-
-def _words_at_once(node: LexborNode) -> str | None:
-    """Return the words of an element that holds no more than them, as most within a line do; else None."""
-    child = node.child
-    if child is None:
-        return ""
-    while child.next is None:
-        if child.tag_id == _TEXT:
-            return child.text_content or ""
-        if not (child.tag in _INLINE or _is_plain(child)):
-            return None
-        node, child = child, child.child
-        if child is None:
-            return ""
-    pieces = []
-    while child is not None:
-        if child.tag_id == _TEXT:
-            pieces.append(child.text_content or "")
-        else:
-            inner = child.child
-            if inner is None or inner.tag_id != _TEXT or inner.next is not None or not _is_plain(child):
-                return None
-            pieces.append(inner.text_content or "")
-        child = child.next
-    return "".join(pieces)
-
-
-def _is_plain(node: LexborNode) -> bool:
-    """Tell a <span> that says nothing but how its words look, as Sphinx sets around each word of code."""
-    if node.tag != "span":
-        return False
-    attributes = node.attributes
-    return not attributes or (len(attributes) == 1 and attributes.get("class") in _LOOKS)
-
-
-def _lines(text: str) -> str:
-    """Return the lines of a listing, without the empty ones around it."""
-    lines = [line.rstrip() for line in text.expandtabs(4).splitlines()]
-    return "\n".join(lines).strip("\n")
-
-
-def _children(node: LexborNode) -> Iterator[LexborNode]:
-    """Yield the elements directly in an element."""
-    child = node.child
-    while child is not None:
-        if child.tag_id != _TEXT:
-            yield child
-        child = child.next
-
-
-def _without_number(line: LexborNode) -> str:
-    """Return a line of a listing without the number that Doxygen sets before it."""
-    number = line.css_first("span.lineno")
-    text = line.text() or ""
-    return text[len(number.text() or "") :] if number is not None else text
 
 
 def _captioned(segment: Segment, caption: str, links: list[Link]) -> Segment:

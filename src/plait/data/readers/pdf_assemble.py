@@ -95,7 +95,7 @@ def _join_over_breaks(pages: Sequence[ReadPage], headings: Headings) -> None:
 
 
 def _is_body(part: Part) -> bool:
-    return part.kind == "text" and part.role == "body"
+    return part.kind == "text" and part.role == "body" and not part.aside
 
 
 def _goes_on(part: Part, following: Part) -> bool:

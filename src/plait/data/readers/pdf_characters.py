@@ -11,9 +11,6 @@ import ctypes
 import math
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 import pypdfium2
@@ -23,59 +20,31 @@ from plait.data.readers.geometry import Rect, overlap
 from plait.data.readers.layout import Line, may_have_mark, with_raised_marks
 from plait.data.readers.pdf_frames import Frame, runs_from_right
 from plait.data.readers.pdf_matrix import Matrix, mapped
+from plait.data.readers.pdf_pieces import (
+    ACCENTS,
+    PLAIN,
+    Piece,
+    clean,
+    extend,
+    follows,
+    joined_words,
+    level_word,
+)
 
 _MOST_CHARACTERS = 200_000
 # PDFium leaves out the end of a line after a hyphen that it marks.
 _LINE = re.compile(r"[^\r\n\x02\ufffe]*[\x02\ufffe]|[^\r\n\x02\ufffe]+")
-_PLAIN_LINE = re.compile(
-    r"[ \t!-_a-~\xa0‘’“”–—•]+[\x02\ufffe]?"
-)  # no accent, and nothing to be written otherwise
+# No accent, and nothing to be written otherwise
+_PLAIN_LINE = re.compile(r"[ \t!-_a-~\xa0‘’“”–—•]+[\x02\ufffe]?")
 _WORD = re.compile(r"[^\s\x00\x01\x03-\x1f\x7f]+")
-_LIGATURES = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
-# PDFium marks a hyphen at the end of a line by one of the first two.
-_PLAIN = str.maketrans({**dict.fromkeys("\x02\ufffe\xad\u2010", "-"), **_LIGATURES})
-# Old TeX fonts set an accent as a character of its own, above the letter.
-_ACCENTS = {
-    "´": "\u0301",
-    "`": "\u0300",
-    "¨": "\u0308",
-    "ˆ": "\u0302",
-    "˜": "\u0303",
-    "ˇ": "\u030c",
-    "˚": "\u030a",
-}
 _HYPHENS = "\x02\ufffe"
-_ITEM_NUMBER = re.compile(r"^([.)])(\d{1,3})$")  # "1." in a line from right to left, as it looks
-_HAS_ACCENT = re.compile(f"[{''.join(_ACCENTS)}]")
+_HAS_ACCENT = re.compile(f"[{''.join(ACCENTS)}]")
 _BOLD_NAME = re.compile(r"bold|black|heavy|semib|demi|(?:^|[-+])(?:cmbx|sfbx|ecbx|ptmb|phvb)", re.I)
 _BOLD_WEIGHT = 600
 _WIDEST_LETTER = 1.6  # of the height of its line; what is wider holds a gap
 _EAST_ASIAN = "\u2e80"  # letters that may stand below each other begin here
+_LONGEST_GLYPH = 4  # letters
 _RAISED = 0.15  # of the height of a line: a raised number stands so far above the baseline
-_HOLE = 1.2  # of the height: a gap that parts two pieces of one line from right to left
-
-
-@dataclass(slots=True)
-class _Piece:
-    """Some characters that follow each other on one line: a word, then all that follows it.
-
-    Attributes:
-        first, last: indices of characters.
-        typical: index of one that is set in the type of most of them: not of a raised number.
-        tall: how tall that one is, in points.
-        left, top, right, bottom: in the frame of its turn, so that it runs from left to right.
-    """
-
-    text: str
-    first: int
-    last: int
-    turn: int
-    left: float
-    top: float
-    right: float
-    bottom: float
-    typical: int = -1
-    tall: float = 0.0
 
 
 class TextLayer:
@@ -105,7 +74,7 @@ class TextLayer:
         """Return pieces of lines in the order of the stream, in places as a reader sees them."""
         self._characters = self._all_characters()
         upright = self._matrix[1] == 0 == self._matrix[2] and self._matrix[0] > 0 > self._matrix[3]
-        pieces: list[_Piece] = []
+        pieces: list[Piece] = []
         for row in _LINE.finditer(self._characters):
             plain = self._plain(*row.span()) if upright and _PLAIN_LINE.fullmatch(row[0]) else None
             pieces += self._any(*row.span()) if plain is None else plain
@@ -114,7 +83,7 @@ class TextLayer:
     def within(self, left: float, bottom: float, right: float, top: float) -> str:
         """Return the words in a rectangle of the page's own coordinates."""
         text = self._layer.get_text_bounded(left=left, bottom=bottom, right=right, top=top)
-        return " ".join(text.translate(_PLAIN).split())
+        return " ".join(text.translate(PLAIN).split())
 
     def _all_characters(self) -> str:
         """Return the characters so that each is at its own index; one half of a surrogate pair is one."""
@@ -129,15 +98,15 @@ class TextLayer:
         codes = (pdfium.FPDFText_GetUnicode(self._layer, index) for index in range(count))
         return "".join(chr(min(code, 0x10FFFF)) for code in codes)
 
-    def _plain(self, start: int, end: int) -> list[_Piece] | None:
+    def _plain(self, start: int, end: int) -> list[Piece] | None:
         """Return the pieces of a line that PDFium made; None if its words are not plainly level.
 
         What `_any` does, for the usual line: this is where the time of a page of text goes.
         """
         handle, address, box = self._handle, self._address, self._box
         across, _, _, down, x, y = self._matrix
-        pieces: list[_Piece] = []
-        piece: _Piece | None = None
+        pieces: list[Piece] = []
+        piece: Piece | None = None
         hyphen = self._characters[end - 1] in _HYPHENS
         for word in _WORD.finditer(self._characters, start, end - hyphen):
             first, after = word.span()
@@ -164,7 +133,7 @@ class TextLayer:
                     return None
                 if may_have_mark(text):
                     text = self._with_mark(text, first, after - 1)
-            if piece is not None and _follows(piece, left, top, right, bottom):
+            if piece is not None and follows(piece, left, top, right, bottom):
                 piece.text += f" {text}"
                 piece.last, piece.right = after - 1, max(piece.right, right)
                 piece.top, piece.bottom = min(piece.top, top), max(piece.bottom, bottom)
@@ -174,27 +143,27 @@ class TextLayer:
             turn = self._turn(first) if after - first == 1 or height <= 0 else 0
             if turn:
                 return None
-            piece = _Piece(text, first, after - 1, 0, left, top, right, bottom, typical, tall)
+            piece = Piece(text, first, after - 1, 0, left, top, right, bottom, typical, tall)
             pieces.append(piece)
         if hyphen:
             if not _loose_box(handle, end - 1, address):
                 return pieces
             left, top = across * box.left + x, down * box.top + y
             right, bottom = across * box.right + x, down * box.bottom + y
-            if piece is not None and _follows(piece, left, top, right, bottom):
+            if piece is not None and follows(piece, left, top, right, bottom):
                 piece.text, piece.right = piece.text + "-", max(piece.right, right)
             else:
-                pieces.append(_Piece("-", end - 1, end - 1, 0, left, top, right, bottom))
+                pieces.append(Piece("-", end - 1, end - 1, 0, left, top, right, bottom))
         return pieces
 
-    def _any(self, start: int, end: int) -> list[_Piece]:
+    def _any(self, start: int, end: int) -> list[Piece]:
         """Return the pieces of a line that PDFium made, whatever it holds."""
-        words: list[_Piece] = []
+        words: list[Piece] = []
         for word in _WORD.finditer(self._characters, start, end):
             words += self._words(*word.span(), words[-1] if words else None)
-        return list(_joined_words(words))
+        return list(joined_words(words))
 
-    def _words(self, start: int, end: int, before: _Piece | None) -> list[_Piece]:
+    def _words(self, start: int, end: int, before: Piece | None) -> list[Piece]:
         """Return one word, or the pieces that it falls into."""
         text = self._characters[start:end]
         if not text.isascii() and any(map(runs_from_right, text)):
@@ -204,7 +173,7 @@ class TextLayer:
             return self._by_character(start, end)
         if end - start == 1:
             turn = before.turn if before is not None else self._turn(start)
-            return [_Piece(_clean(text), start, start, turn, *self._frames[turn].into(first))]
+            return [Piece(clean(text), start, start, turn, *self._frames[turn].into(first))]
         last = self._place(end - 1)
         if last is None or _HAS_ACCENT.search(text):
             return self._by_character(start, end)
@@ -215,10 +184,10 @@ class TextLayer:
             and last.right - first.left < _WIDEST_LETTER * (end - start) * max(first.height, last.height)
             and (before is None or before.turn == 0)
         ):
-            written = _clean(text)
+            written = clean(text)
             if may_have_mark(written):
                 written = self._with_mark(written, start, end - 1)
-            return [_level_word(written, start, end - 1, first, last)]
+            return [level_word(written, start, end - 1, first, last)]
         return self._by_character(start, end)
 
     def _with_mark(self, text: str, first: int, last: int) -> str:
@@ -245,7 +214,7 @@ class TextLayer:
         _loose_box(self._handle, index, self._address)
         return float(self._box.top - self._box.bottom)
 
-    def _from_right(self, text: str, start: int) -> list[_Piece]:
+    def _from_right(self, text: str, start: int) -> list[Piece]:
         """Return a word of a script from right to left as one piece, in the order of reading."""
         letters: list[tuple[str, Rect]] = []
         for i, letter in enumerate(text):
@@ -254,20 +223,24 @@ class TextLayer:
                 continue
             # One glyph of several letters: PDFium turns these round too.
             at = len(letters)
-            while at and letters[at - 1][1] == place and runs_from_right(letter):
+            while (
+                at > max(0, len(letters) - _LONGEST_GLYPH)
+                and letters[at - 1][1] == place
+                and runs_from_right(letter)
+            ):
                 at -= 1
             letters.insert(at, (letter, place))
         if not letters:
             return []
         lefts, tops, rights, bottoms = zip(*(place for _, place in letters), strict=True)
         # Presentation forms are shapes of letters; what is written is the letters.
-        word = unicodedata.normalize("NFKC", _clean("".join(letter for letter, _ in letters)))
+        word = unicodedata.normalize("NFKC", clean("".join(letter for letter, _ in letters)))
         end = start + len(text) - 1
-        return [_Piece(word, start, end, 0, min(lefts), min(tops), max(rights), max(bottoms))]
+        return [Piece(word, start, end, 0, min(lefts), min(tops), max(rights), max(bottoms))]
 
-    def _by_character(self, start: int, end: int) -> list[_Piece]:
+    def _by_character(self, start: int, end: int) -> list[Piece]:
         """Return the pieces that a word falls into: one ends where the next character stands elsewhere."""
-        pieces: list[_Piece] = []
+        pieces: list[Piece] = []
         turn: int | None = None
         for index in range(start, end):
             seen = self._place(index)
@@ -277,14 +250,14 @@ class TextLayer:
                 turn = self._turn(index) or self._stacked(index, end)
             place = self._frames[turn].into(seen)
             character = self._characters[index]
-            if pieces and _follows(pieces[-1], *place):
-                _extend(pieces[-1], character, index, place)
+            if pieces and follows(pieces[-1], *place):
+                extend(pieces[-1], character, index, place)
             elif pieces and "\udc00" <= character <= "\udfff":
                 pieces[-1].text += character  # the second half stands where the first does
             else:
-                pieces.append(_Piece(character, index, index, turn, *place))
+                pieces.append(Piece(character, index, index, turn, *place))
         for piece in pieces:
-            piece.text = _clean(piece.text)
+            piece.text = clean(piece.text)
         return pieces
 
     def _stacked(self, index: int, end: int) -> int:
@@ -317,7 +290,7 @@ class TextLayer:
         across, down = matrix.a * a + matrix.b * c, matrix.a * b + matrix.b * d
         return round(math.atan2(down, across) / (math.pi / 2)) % 4
 
-    def _line(self, piece: _Piece) -> Line | None:
+    def _line(self, piece: Piece) -> Line | None:
         text = piece.text.strip()
         if not text or piece.right - piece.left <= 0 or piece.bottom - piece.top <= 0:
             return None
@@ -345,112 +318,3 @@ class TextLayer:
 _loose_box: Any = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)(
     ctypes.cast(pdfium.FPDFText_GetLooseCharBox, ctypes.c_void_p).value or 0
 )
-
-
-def _level_word(text: str, start: int, end: int, first: Rect, last: Rect) -> _Piece:
-    """Return a word that runs from one character to another, which may be a raised number."""
-    top, bottom = min(first.top, last.top), max(first.bottom, last.bottom)
-    typical, tall = (start, first.height) if first.height >= last.height else (end, last.height)
-    return _Piece(text, start, end, 0, first.left, top, last.right, bottom, typical, tall)
-
-
-def _clean(text: str) -> str:
-    """Return characters as they are written: whole hyphens, ligatures taken apart, pairs joined."""
-    if text.isascii() and "\x02" not in text:
-        return text
-    text = text.translate(_PLAIN)
-    if any("\ud800" <= c <= "\udfff" for c in text):
-        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return text
-
-
-def _joined_words(words: Sequence[_Piece]) -> Iterator[_Piece]:
-    """Join the words that PDFium puts on one line to pieces, parted where the next one stands elsewhere."""
-    if any(runs_from_right(c) for word in words if not word.text.isascii() for c in word.text):
-        yield from _joined_from_right(words)
-        return
-    piece: _Piece | None = None
-    for word in words:
-        place = (word.left, word.top, word.right, word.bottom)
-        if piece is not None and piece.turn == word.turn and _follows(piece, *place):
-            if not (piece.last + 1 == word.first and _touches(piece, word)):
-                piece.text += " "
-            _grow(piece, word)
-            continue
-        if piece is not None:
-            yield piece
-        piece = word
-    if piece is not None:
-        yield piece
-
-
-def _joined_from_right(words: Sequence[_Piece]) -> Iterator[_Piece]:
-    """Join words in the order of reading, which is not that of their places; a wide hole parts them."""
-    ends: list[list[_Piece]] = []
-    reach = -math.inf
-    for word in sorted(words, key=lambda word: word.left):
-        if not ends or word.left - reach > _HOLE * (word.bottom - word.top):
-            ends.append([])
-            reach = -math.inf
-        ends[-1].append(word)
-        reach = max(reach, word.right)
-    for members in sorted(ends, key=lambda members: min(word.first for word in members)):
-        first, *others = _in_reading_order(members)
-        for word in others:
-            first.text += " "
-            _grow(first, word)
-        yield first
-
-
-def _in_reading_order(words: Sequence[_Piece]) -> list[_Piece]:
-    """Return words from right to left, but those of a Latin phrase among them from left to right."""
-    ordered: list[_Piece] = []
-    for is_latin, members in groupby(sorted(words, key=lambda w: w.first), key=lambda w: _is_latin(w.text)):
-        phrase = list(members)
-        ordered += sorted(phrase, key=lambda word: word.left) if is_latin else phrase
-    for word in ordered:
-        word.text = _ITEM_NUMBER.sub(r"\2\1", word.text)
-    return ordered
-
-
-def _is_latin(text: str) -> bool:
-    return any(letter.isalpha() and letter < "\u0250" for letter in text)
-
-
-def _follows(piece: _Piece, left: float, top: float, right: float, bottom: float) -> bool:
-    """Tell whether what stands at a place goes on with a piece."""
-    one, other = piece.bottom - piece.top, bottom - top
-    shorter, taller = (one, other) if one < other else (other, one)
-    if min(piece.bottom, bottom) - max(piece.top, top) < 0.4 * shorter:
-        return False
-    return -taller < left - piece.right < 0.5 * taller and right > piece.left
-
-
-def _touches(piece: _Piece, word: _Piece) -> bool:
-    return word.left - piece.right < 0.25 * (word.bottom - word.top)
-
-
-def _extend(piece: _Piece, character: str, index: int, place: Rect) -> None:
-    """Add a character to a piece; an accent before it goes onto it."""
-    gap = place.left - piece.right
-    accent = piece.text[-1]
-    if accent in _ACCENTS and gap < -0.2 * place.width and character.isalpha():
-        piece.text = piece.text[:-1] + unicodedata.normalize("NFC", character + _ACCENTS[accent])
-    elif gap > 0.25 * max(piece.bottom - piece.top, place.height):
-        piece.text += " " + character
-    else:
-        piece.text += character
-    piece.last = index
-    piece.left, piece.right = min(piece.left, place.left), max(piece.right, place.right)
-    piece.top, piece.bottom = min(piece.top, place.top), max(piece.bottom, place.bottom)
-    if place.height > 1.1 * piece.tall:
-        piece.typical, piece.tall = index, place.height
-
-
-def _grow(piece: _Piece, word: _Piece) -> None:
-    piece.text += word.text
-    piece.last = word.last
-    piece.left, piece.right = min(piece.left, word.left), max(piece.right, word.right)
-    piece.top, piece.bottom = min(piece.top, word.top), max(piece.bottom, word.bottom)
-    if word.tall > 1.1 * piece.tall:
-        piece.typical, piece.tall = word.typical, word.tall

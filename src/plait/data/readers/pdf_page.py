@@ -12,10 +12,11 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 from PIL import Image
 
-from plait.data.readers.figures import Drawn
+from plait.data.readers.drawn import Drawn
 from plait.data.readers.geometry import Rect
 from plait.data.readers.layout import Line
 from plait.data.readers.pdf_characters import TextLayer
+from plait.data.readers.pdf_extents import extent
 from plait.data.readers.pdf_links import PlacedLink, links_of
 from plait.data.readers.pdf_matrix import Matrix, mapped, product, seen_matrix
 
@@ -81,7 +82,7 @@ class PageView:
         return int(pdfium.FPDFPage_CountObjects(self._page)) <= 0
 
     def drawn(self) -> list[Drawn]:
-        """Return the drawn objects; a form that is nearly the whole page gives what it holds."""
+        """Return what is drawn and can be seen; a form that is nearly the whole page gives what it holds."""
         found: list[Drawn] = []
         for index in range(min(_MOST_OBJECTS, pdfium.FPDFPage_CountObjects(self._page))):
             item = pdfium.FPDFPage_GetObject(self._page, index)
@@ -91,8 +92,8 @@ class PageView:
                 continue
             if kind == pdfium.FPDF_PAGEOBJ_FORM and box.common(self.box).area > 0.6 * self.box.area:
                 found += self._within(item)
-            else:
-                found.append(Drawn(box, _DRAWN[kind]))
+            elif (seen := extent(item, kind, self.matrix, box)) is not None:
+                found.append(Drawn(seen, _DRAWN[kind]))
         return found
 
     def render(self, *, dpi: float) -> Image.Image:

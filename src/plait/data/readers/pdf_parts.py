@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from plait.data.readers.captions import find_captions, label_of
@@ -27,6 +27,7 @@ class Part:
         paragraph: its words and its place in the page's frame; of a figure, its labels.
         run: which column or piece of one it stands in, counted on the page; paragraphs of one run that
             follow each other are parted for good.
+        aside: whether it runs another way than the page.
         picture: of figures and tables.
     """
 
@@ -34,6 +35,7 @@ class Part:
     paragraph: Paragraph
     run: int
     role: TextRole = "body"
+    aside: bool = False
     picture: Picture | None = None
     caption: str = ""
     label: str = ""
@@ -58,11 +60,6 @@ class PageContent:
     figures: tuple[Figure, ...]
     tables: tuple[Table, ...]
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether there is nothing to draw."""
-        return not self.figures and not self.tables
-
 
 @dataclass(slots=True)
 class _Shown:
@@ -73,7 +70,7 @@ class _Shown:
     picture: Picture | None
     text: str
     caption: tuple[int, ...]
-    rows: tuple[tuple[str, ...], ...] = field(default=())
+    rows: tuple[tuple[str, ...], ...] = ()
     header_rows: int = 0
 
 
@@ -96,9 +93,7 @@ def content_of(pieces: Sequence[Line], drawn: Sequence[Drawn], page: Rect) -> Pa
         else:
             aside += [_moved(line, frame.into(own.back(line.box))) for line in lines]
     lines = [*main, *aside]
-    framed = [Drawn(frame.into(item.box), item.is_picture) for item in drawn] if frame.turn else drawn
-    if frame.mirrored and not frame.turn:
-        framed = [Drawn(frame.into(item.box), item.is_picture) for item in drawn]
+    framed = [Drawn(frame.into(item.box), item.is_picture) for item in drawn]
     tables = find_tables(framed, lines, frame.box)
     figures = find_figures(framed, lines, frame.box, tables)
     rules = short_rules([item.box for item in framed], frame.box)
@@ -233,8 +228,8 @@ def _aside(content: PageContent, taken: frozenset[int], run: int) -> Iterator[Pa
         for column in columns([line.box for line in lines]):
             for part in _texts([lines[i] for i in column], leading, run):
                 box = content.frame.into(own.back(part.paragraph.box))
-                part.paragraph = Paragraph(part.paragraph.text, box, part.paragraph.size)
-                yield part
+                paragraph = Paragraph(part.paragraph.text, box, part.paragraph.size)
+                yield Part("text", paragraph, run, aside=True)
             run += 1
 
 

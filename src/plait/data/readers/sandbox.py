@@ -174,18 +174,21 @@ class ReaderPool:
     ) -> Generator[tuple[_Job[Item], Document | ReadError], None, None]:
         """Read files, some at once and some ahead; give their results in their order."""
         pending: deque[tuple[_Job[Item], Future[Document | ReadError], _Load]] = deque()
+        weighed = ((job, _load(job)) for job in jobs)
         held = _Load()
-        job = next(jobs, None)
+        following = next(weighed, None)
         try:
-            while job is not None or pending:
-                while job is not None and (not pending or self._has_room(len(pending), held + _load(job))):
-                    load = _load(job)
+            while following is not None or pending:
+                while following is not None and (
+                    not pending or self._has_room(len(pending), held + following[1])
+                ):
+                    job, load = following
                     job.task.spool.mkdir(exist_ok=True)
                     pending.append((job, self._threads.submit(self._outcome, job, spool), load))
                     held += load
-                    job = next(jobs, None)
-                done, future, load = pending.popleft()
-                yield done, future.result()
+                    following = next(weighed, None)
+                job, future, load = pending.popleft()
+                yield job, future.result()
                 held -= load
         finally:
             for _, future, _ in pending:
@@ -262,8 +265,8 @@ def _clear(spool: Path, result: Document | ReadError) -> None:
     """Delete what a document's spool holds but its pictures: what was unpacked, what a dead child left."""
     pictures = pictures_of(result) if isinstance(result, Document) else ()
     kept = {os.path.basename(picture.path) for picture in pictures}
-    with os.scandir(spool) as entries:
-        others = [entry for entry in entries if entry.name not in kept]
-    for entry in others:
-        with contextlib.suppress(OSError, RecursionError):  # the whole spool goes at the end
-            shutil.rmtree(entry) if entry.is_dir(follow_symlinks=False) else os.unlink(entry)
+    # What resists stays until the caller deletes the whole spool.
+    with contextlib.suppress(OSError), os.scandir(spool) as entries:
+        for entry in [entry for entry in entries if entry.name not in kept]:
+            with contextlib.suppress(OSError, RecursionError):
+                shutil.rmtree(entry) if entry.is_dir(follow_symlinks=False) else os.unlink(entry)

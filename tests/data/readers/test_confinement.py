@@ -105,6 +105,8 @@ def attempt(what, action):
 attempt("read inside", (place / "inside/a.txt").read_bytes)
 attempt("read outside", (place / "outside/secret.txt").read_bytes)
 attempt("read by a link", (place / "inside/link.txt").read_bytes)
+attempt("read by a linked folder", (place / "inside/folder/secret.txt").read_bytes)
+attempt("read by dots", lambda: open(f"{place}/inside/folder/../outside/secret.txt"))
 attempt("list outside", lambda: os.listdir(place / "outside"))
 attempt("write to the spool", lambda: (place / "spool/new").write_text("x"))
 attempt("move in the spool", lambda: (place / "spool/new").rename(place / "spool/newer"))
@@ -137,6 +139,7 @@ def place(tmp_path):
     (tmp_path / "inside/a.txt").write_text("public")
     (tmp_path / "outside/secret.txt").write_text("secret")
     (tmp_path / "inside/link.txt").symlink_to(tmp_path / "outside/secret.txt")
+    (tmp_path / "inside/folder").symlink_to(tmp_path / "outside")
     return tmp_path
 
 

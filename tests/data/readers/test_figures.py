@@ -182,3 +182,45 @@ def test_a_typeset_page_gives_its_figure_and_its_table(tmp_path):
     assert [lines[i].text for i in figure.labels] == ["teeth"]
     assert figure.box.width == pytest.approx(205, abs=3)
     assert figure.box.height == pytest.approx(105, abs=3)
+
+
+def test_a_caption_that_runs_upwards_names_a_figure_on_a_page_of_level_text():
+    level = [line("Saws and their blades, a head of the page", 80, 20), line("12", 300, 780)]
+    upwards = Line("Figure 1: The kerf by the teeth", Rect(420, 300, 430, 500), 10.0, turn=3)
+    drawn = [Drawn(Rect(200, 250, 410, 550))]
+    (figure,) = find_figures(drawn, [*level, upwards], PAGE)
+    assert figure.caption == 2
+    assert figure.box == Rect(198, 248, 412, 552)
+
+
+def extents(data: bytes) -> list[Rect]:
+    """Return the extents of all objects of a PDF's first page, rounded; those that show nothing left out."""
+    pdf = pypdfium2.PdfDocument(data)
+    try:
+        with PageView(pdf, 0, max_pixels=10**7) as view:
+            return [Rect(*(round(value) for value in item.box)) for item in view.drawn()]
+    finally:
+        pdf.close()
+
+
+@pytest.mark.parametrize(
+    ("content", "seen"),
+    [
+        (b"0 g 100 100 200 200 re f", [Rect(100, 492, 300, 692)]),
+        (b"1 g 100 100 200 200 re f", []),
+        (b"1 g 0 G 1 w 100 100 200 200 re B", [Rect(99, 491, 301, 693)]),
+        (b"0 G 60 w 100 200 m 300 200 l S", [Rect(100, 562, 300, 622)]),
+        (b"q 150 150 50 60 re W n 0 g 100 100 200 200 re f Q", [Rect(150, 582, 200, 642)]),
+    ],
+    ids=["a square", "a white one", "a white one with an outline", "a thick line", "a clipped square"],
+)
+def test_what_an_object_draws_on_is_told_from_what_it_shows(pdf, content, seen):
+    assert extents(pdf(content)) == seen
+
+
+def test_a_form_is_as_large_as_what_is_in_it(pdf):
+    form = b"1 g 0 0 400 400 re f 0 g 50 60 100 110 re f"
+    body = b"<< /Type /XObject /Subtype /Form /BBox [0 0 400 400] /Length %d >>\nstream\n%s\nendstream"
+    resources = b"/XObject << /F 4 0 R >>"
+    data = pdf(b"/F Do", resources=resources, more=[body % (len(form), form)])
+    assert extents(data) == [Rect(50, 622, 150, 732)]

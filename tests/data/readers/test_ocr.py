@@ -8,7 +8,6 @@ import pytest
 import typst
 from PIL import Image, ImageDraw
 
-
 from plait.data.readers import ocr
 from plait.data.readers.base import ReadLimits
 

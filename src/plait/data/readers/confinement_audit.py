@@ -6,6 +6,7 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -67,5 +68,18 @@ def _check(path: Any, allowed: tuple[str, ...] | None) -> None:
     """Raise unless a path, links followed, lies below one of the allowed."""
     if allowed is None or path is None or isinstance(path, int):
         return
-    if not (os.path.realpath(os.fsdecode(path)) + "/").startswith(allowed):
+    if not f"{_real(os.fsdecode(path))}/".startswith(allowed):
         raise PermissionError(errno.EPERM, "lies outside what a reading process may use", os.fsdecode(path))
+
+
+def _real(path: str) -> str:
+    """Return a path without links; files of a folder that was seen cost one look each."""
+    folder, _, name = path.rpartition("/")
+    if not folder.startswith("/") or ".." in path or os.path.islink(path):
+        return os.path.realpath(path)
+    return f"{_real_folder(folder)}/{name}"
+
+
+@lru_cache(maxsize=1000)
+def _real_folder(folder: str) -> str:
+    return os.path.realpath(folder)

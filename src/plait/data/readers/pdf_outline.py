@@ -38,7 +38,7 @@ def bookmarks_of(document: pypdfium2.PdfDocument) -> list[Bookmark]:
     """Return the outline of a file; [] if it has none, or a damaged one."""
     found = []
     try:
-        for entry in islice(document.get_toc(max_depth=_DEEPEST), _MOST_BOOKMARKS):
+        for entry in islice(document.get_toc(), _MOST_BOOKMARKS):
             title = " ".join((entry.get_title() or "").split())
             destination = entry.get_dest()
             page = destination.get_index() if destination is not None else None

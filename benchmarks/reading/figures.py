@@ -21,6 +21,7 @@ import hashlib
 import json
 import re
 import sys
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -177,7 +178,7 @@ def is_caption_of(seen: Seen, text: str) -> bool:
 
 def normal(text: str) -> str:
     """Return the letters and digits of a text, case aside: hyphens and spaces tell nothing."""
-    return re.sub(r"[\W_]+", "", text).lower()
+    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text)).lower()
 
 
 def scaled(fractions: tuple[float, float, float, float], image: Image.Image) -> Rect:

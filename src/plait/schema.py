@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from types import NoneType
 from typing import Any, Literal, get_args
 
 from plait.errors import QueryError
@@ -20,6 +21,8 @@ from plait.errors import QueryError
 Scalar = str | int | float | bool
 Metadata = Mapping[str, Scalar]
 Image = str | bytes  # a path, or the encoded bytes of a picture (PNG, JPEG, ...)
+
+_PLAIN = (str, int, float, NoneType)
 
 Run = Mapping[str, Mapping[str, float]]  # query id -> document id -> score, higher is better
 Qrels = Mapping[str, Mapping[str, int]]  # query id -> document id -> relevance, 0 = not relevant
@@ -470,6 +473,8 @@ class Hits(list[Hit]):
 
 def compact(value: Any) -> Any:
     """Return the JSON form of a dataclass, or of plain values; fields at their default are left out."""
+    if isinstance(value, _PLAIN):
+        return value
     if isinstance(value, tuple | list):
         return [compact(item) for item in value]
     if isinstance(value, Mapping):

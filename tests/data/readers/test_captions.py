@@ -57,6 +57,8 @@ def test_a_caption_has_a_label(text, label):
         "Рис. 3 показывает",
         "Figure 3: Kerf by blade ........ 12",
         "Map of the town",
+        "TABLES",
+        "FIGURES AND TABLES",
         "Figure 35mm lenses",
         "Algorithm 1: Sawing",
         "A figure",

@@ -80,6 +80,12 @@ def test_lines_of_one_cell_are_joined():
     assert table.rows[-1] == ("Veneer", "", "a blade with fine teeth")
 
 
+def test_rows_without_a_rule_between_them_stay_rows():
+    grid = [level(97), level(112), level(157)] + [upright(x, 97, 157) for x in (95, 210, 330, 420)]
+    (table,) = find_tables(grid, cells(ROWS), PAGE)
+    assert table.rows == tuple(ROWS)
+
+
 def test_a_cell_across_columns_stands_in_the_first_of_them():
     head = [line("measured with a new blade on oak", 220, 85)]
     (table,) = find_tables([level(80), level(112.5), level(160)], [*head, *cells(ROWS)], PAGE)

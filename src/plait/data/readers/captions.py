@@ -19,7 +19,7 @@ _TABLES = (
     r"Tables?|TABLE|Tableau|TABLEAU|Tabelle|Tab\.|TAB\.|Tabla|TABLA|Tabella|TABELLA|Tabela|Tabell|Tabel|"
     r"Taulukko|Tabulka|Táblázat|Таблица|Табл\.|Таблиця|Πίνακας|Tablo|Bảng|표|表"
 )
-_NUMBER = r"(?:[A-Z]{0,2}[.\-–]?\d{1,3}(?:[.\-–]\d{1,3})*(?:\.?[a-zA-Z])?|[IVXLC]+|[A-Z])(?!\w)"
+_NUMBER = r"(?:[A-Z]{0,2}[.\-–]?\d{1,3}(?:[.\-–]\d{1,3})*(?:\.?[a-zA-Z])?|(?<=\s)(?:[IVXLC]+|[A-Z]))(?!\w)"
 _CJK_NUMBER = r"[A-Z]?\d{1,3}(?:[.\-–]\d{1,3})*"
 _NUMBERED = re.compile(
     rf"(?:(?P<table>{_TABLES})|(?:{_FIGURES}))(?P<space>\s*)(?:[nN][°ºo.]\s?)?"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from plait.data.readers.geometry import Rect, union
 
@@ -44,7 +44,7 @@ class Region:
     box: Rect
     solid: int
     pictures: int
-    parts: tuple[Rect, ...] = ()
+    parts: tuple[Rect, ...] = field(default=(), compare=False)
 
     @property
     def is_shape(self) -> bool:

@@ -7,15 +7,15 @@ caption, in the column that the caption is set in; mostly above it, else below o
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from plait.data.readers.captions import Caption, find_captions, is_caption
-from plait.data.readers.drawn import Drawn, Region, regions
+from plait.data.readers.captions import Caption, is_caption
+from plait.data.readers.drawn import Drawn, Region
+from plait.data.readers.figure_scene import ASIDE, MOST_CAPTIONS, NEAR, Scene, scene_of, short_of, usual_turn
 from plait.data.readers.geometry import Rect, overlap, union
 from plait.data.readers.layout import Line
-from plait.data.readers.running_text import Columns, is_prose, running_text
+from plait.data.readers.running_text import is_prose
 from plait.data.readers.tables import Table
 
 __all__ = ["Drawn", "Figure", "find_figures", "is_caption"]
@@ -23,23 +23,15 @@ __all__ = ["Drawn", "Figure", "find_figures", "is_caption"]
 _SMALLEST_SIDE = 30.0  # points, of a figure without a caption
 _SMALLEST_AREA = 60.0  # square points, of what is drawn in a figure with one
 _FARTHEST = 260.0  # points from a caption to what is drawn, if nothing else stands between
-_NEAR = 40.0  # points from a caption to the words of a figure that has nothing drawn
 _BESIDE = 40.0
-_ASIDE = 60.0  # a figure set flush left over a centred caption does not reach above it
 _PANEL_GAP = (60.0, 50.0)  # points between panels, across and down
 _LABEL_GAP = (14.0, 7.0)  # points from a label to what is drawn
 _LABEL_WORDS = 8
 _WORDS_A_SHAPE = 6
-_RULE_WIDTH = 100.0  # points, at least, of the rules above and below a listing
-_INNER_MARGIN = 4.0  # points around what stands on a background
 _MOST_LINES = 4000
 _MOST_ALONE = 200
-_MOST_CAPTIONS = 24
-_MOST_REGIONS = 1000
 _LESS_LIKELY = {"above": 0.0, "below": 10.0, "right": 14.0, "left": 14.0}  # points
 _UNUSUAL = 40.0  # points: captions of one page stand all below their figures, or all above
-
-
 _OF_PANEL = re.compile(r"\([a-z0-9]{1,2}\)(?:\s|$)")  # the caption of one panel
 
 
@@ -58,24 +50,6 @@ class Figure:
     labels: frozenset[int]
     caption: int | None = None
     caption_lines: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Scene:
-    """A page, and what parts one figure from another.
-
-    Attributes:
-        free: indices of lines that may be of figures.
-        blocks: boxes of running text, of tables and of captions.
-    """
-
-    page: Rect
-    lines: Sequence[Line]
-    regions: list[Region]
-    captions: list[Caption]
-    free: list[int]
-    blocks: list[Rect]
-    columns: Columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +82,7 @@ def find_figures(
     if len(lines) > _MOST_LINES:
         lines = []
     turned = [figure for turn in (1, 3) for figure in _turned(drawn, lines, page, turn)]
-    scene = _scene(drawn, lines, page, tables)
+    scene = scene_of(drawn, lines, page, tables)
     found = turned + (_captioned(scene) if scene.captions else [])
     taken = [figure.box for figure in found] + [table.box for table in tables]
     for region in scene.regions[:_MOST_ALONE]:
@@ -119,7 +93,7 @@ def find_figures(
 
 def _turned(drawn: Sequence[Drawn], lines: Sequence[Line], page: Rect, turn: int) -> list[Figure]:
     """Return the figures whose captions run upwards or downwards, on a page of level text."""
-    usual = _usual_turn(lines)
+    usual = usual_turn(lines)
     members = [i for i, line in enumerate(lines) if (line.turn - usual) % 4 == turn]
     if not any(is_caption(lines[i].text) for i in members):
         return []
@@ -141,11 +115,6 @@ def _turned(drawn: Sequence[Drawn], lines: Sequence[Line], page: Rect, turn: int
     ]
 
 
-def _usual_turn(lines: Sequence[Line]) -> int:
-    """Return the turn that most lines of a page have: the page is given so that these are level."""
-    return Counter(line.turn for line in lines).most_common(1)[0][0] if lines else 0
-
-
 def _turn(box: Rect, page: Rect, turn: int) -> Rect:
     """Return where a box is once its page is turned so that lines of a turn are level."""
     if turn == 1:
@@ -153,150 +122,9 @@ def _turn(box: Rect, page: Rect, turn: int) -> Rect:
     return Rect(page.height - box.bottom, box.left, page.height - box.top, box.right)
 
 
-def _scene(drawn: Sequence[Drawn], lines: Sequence[Line], page: Rect, tables: Sequence[Table]) -> _Scene:
-    usual = _usual_turn(lines)
-    captions = [caption for caption in find_captions(lines) if lines[caption.first].turn == usual]
-    boxes = [caption.box for caption in captions]
-    clusters = _framed(_apart(regions(_in_front(drawn, boxes), page), captions), captions)
-    clusters = [_cut_off(region, boxes) for region in clusters]
-    outside = [region for region in clusters if not any(_lies_in(region.box, table.box) for table in tables)]
-    largest = sorted(outside, key=lambda region: -region.box.area)[:_MOST_REGIONS]
-    if not largest and not captions:
-        return _Scene(page, lines, [], [], [], [], Columns([]))
-    known = {i for caption in captions for i in caption.lines}
-    known |= {i for table in tables for i in (*table.lines, *table.caption_lines)}
-    running = running_text(lines, page, largest, leave=known)
-    prose = [lines[i].box for i in running]
-    free = [i for i in range(len(lines)) if i not in running and i not in known]
-    blocks = prose + [table.box for table in tables] + boxes
-    largest = [region for region in largest if not _is_of_text(region.box, prose)]
-    return _Scene(page, lines, largest, captions, free, blocks, Columns(prose))
-
-
-def _in_front(drawn: Sequence[Drawn], captions: Sequence[Rect]) -> Sequence[Drawn]:
-    """Leave out what a caption stands on together with other objects: it is behind both."""
-    behind = [
-        item.box
-        for item in drawn
-        if item.box.height > 3 * _INNER_MARGIN
-        and any(_is_inside(c, item.box) for c in captions[:_MOST_CAPTIONS])
-    ]
-    if not behind or len(behind) > _MOST_CAPTIONS:
-        return drawn
-    full = {box for box in behind if any(_is_inside(item.box, box) for item in drawn)}
-    return [item for item in drawn if item.box not in full]
-
-
-def _is_inside(box: Rect, other: Rect) -> bool:
-    inner = other.grown(-_INNER_MARGIN)
-    return (
-        inner.left <= box.left
-        and box.right <= inner.right
-        and inner.top <= box.top
-        and box.bottom <= inner.bottom
-    )
-
-
-def _apart(found: Sequence[Region], captions: Sequence[Caption]) -> list[Region]:
-    """Part regions that stand over two captions beside each other, where nothing crosses the middle."""
-    middles = [
-        ((one.box.right + other.box.left) / 2, one.box.left, other.box.right)
-        for one in captions[:_MOST_CAPTIONS]
-        for other in captions[:_MOST_CAPTIONS]
-        if one.box.right <= other.box.left
-        and overlap(one.box.top, one.box.bottom, other.box.top, other.box.bottom) > 0
-    ]
-    regions_left = list(found)
-    for middle, left, right in middles:
-        for region in list(regions_left):
-            sides = [
-                [part for part in region.parts if (part.left + part.right < 2 * middle) == is_left]
-                for is_left in (True, False)
-            ]
-            if (
-                all(sides)
-                and left < region.box.left + _ASIDE
-                and region.box.right < right + _ASIDE
-                and max(part.right for part in sides[0]) < min(part.left for part in sides[1]) + 3
-            ):
-                regions_left.remove(region)
-                pictures = min(region.pictures, 1)
-                regions_left += [Region(union(side), len(side), pictures, tuple(side)) for side in sides]
-    return regions_left
-
-
-def _framed(found: Sequence[Region], captions: Sequence[Caption]) -> list[Region]:
-    """Take two rules of one width over a caption as a frame around what is between them."""
-    rules = [r for r in found if not r.is_shape and r.box.width > _RULE_WIDTH and r.box.height < 6]
-    kept = list(found)
-    for caption in captions[:_MOST_CAPTIONS]:
-        mine = [] if caption.of_table else [r for r in rules if r in kept and _spans(r.box, caption.box)]
-        others = [c.box for c in captions if c is not caption]
-        for pair in (_pair_above(mine, caption.box, others), _pair_below(mine, caption.box, others)):
-            if pair is not None:
-                kept = [region for region in kept if region not in pair]
-                kept.append(Region(union(rule.box for rule in pair), 0, 0))
-                break
-    return kept
-
-
-def _spans(rule: Rect, caption: Rect) -> bool:
-    return overlap(rule.left, rule.right, caption.left, caption.right) > 0
-
-
-def _pair_above(
-    rules: Sequence[Region], caption: Rect, others: Sequence[Rect]
-) -> tuple[Region, Region] | None:
-    """Return the two rules of one width that are nearest above a caption, no other caption between."""
-    above = sorted((r for r in rules if r.box.bottom <= caption.top + 2), key=lambda r: -r.box.bottom)
-    if not above or caption.top - above[0].box.bottom > _NEAR:
-        return None
-    floor = max((o.bottom for o in others if o.bottom < above[0].box.top), default=0.0)
-    for rule in above[1:]:
-        if rule.box.top >= floor and _are_alike(rule.box, above[0].box):
-            return rule, above[0]
-    return None
-
-
-def _pair_below(
-    rules: Sequence[Region], caption: Rect, others: Sequence[Rect]
-) -> tuple[Region, Region] | None:
-    """Return the two rules of one width that are nearest below a caption, no other caption between."""
-    below = sorted((r for r in rules if r.box.top >= caption.bottom - 2), key=lambda r: r.box.top)
-    if not below or below[0].box.top - caption.bottom > _NEAR:
-        return None
-    ceiling = min((o.top for o in others if o.top > below[0].box.bottom), default=float("inf"))
-    for rule in below[1:]:
-        if rule.box.bottom <= ceiling and _are_alike(rule.box, below[0].box):
-            return below[0], rule
-    return None
-
-
-def _are_alike(one: Rect, other: Rect) -> bool:
-    apart = abs(one.top - other.top) > 10
-    return apart and abs(one.left - other.left) < 3 and abs(one.right - other.right) < 3
-
-
-def _is_of_text(box: Rect, prose: Sequence[Rect]) -> bool:
-    """Tell whether what is drawn is of a line of text: underlines, overlines, marks, fraction bars."""
-    return box.height < 30 and any(
-        line.grown(2).holds_centre_of(box) and box.height < 2 * line.height for line in prose
-    )
-
-
-def _lies_in(box: Rect, other: Rect) -> bool:
-    return box.grown(0.5).common(other.grown(3)).area > 0.6 * box.grown(0.5).area
-
-
-def _cut_off(region: Region, captions: Sequence[Rect]) -> Region:
-    """End a region where a caption begins: PDFium gives thick or clipped paths more room than they fill."""
-    inside = [caption for caption in captions if region.box.holds_centre_of(caption)]
-    return replace(region, box=_short_of(region.box, inside)) if inside else region
-
-
-def _captioned(scene: _Scene) -> list[Figure]:
+def _captioned(scene: Scene) -> list[Figure]:
     """Return the figures that captions name; of what two may name, the nearer one takes it."""
-    waiting = [caption for caption in scene.captions if not caption.of_table][:_MOST_CAPTIONS]
+    waiting = [caption for caption in scene.captions if not caption.of_table][:MOST_CAPTIONS]
     offers = {caption: _offers(caption, scene, set(), set()) for caption in waiting}
     less_likely = dict(_LESS_LIKELY)
     for side, other in (("above", "below"), ("below", "above")):
@@ -311,7 +139,7 @@ def _captioned(scene: _Scene) -> list[Figure]:
         if not pairs:
             break
         offer, caption = min(pairs, key=lambda pair: pair[0].far + less_likely[pair[0].side])
-        box = _short_of(offer.box.grown(2).common(scene.page), [caption.box])
+        box = short_of(offer.box.grown(2).common(scene.page), [caption.box])
         found.append(Figure(box, offer.labels, caption.first, caption.lines))
         taken |= set(offer.regions)
         used |= offer.labels
@@ -322,7 +150,7 @@ def _captioned(scene: _Scene) -> list[Figure]:
     return found
 
 
-def _offers(caption: Caption, scene: _Scene, taken: set[Region], used: set[int]) -> list[_Found]:
+def _offers(caption: Caption, scene: Scene, taken: set[Region], used: set[int]) -> list[_Found]:
     """Return what may be the figure of a caption, on each side of it."""
     free = [i for i in scene.free if i not in used]
     left = [region for region in scene.regions if region not in taken]
@@ -340,7 +168,7 @@ def _offers(caption: Caption, scene: _Scene, taken: set[Region], used: set[int])
     return offers
 
 
-def _strip(caption: Caption, side: str, scene: _Scene, *, whole: bool = False) -> Rect:
+def _strip(caption: Caption, side: str, scene: Scene, *, whole: bool = False) -> Rect:
     """Return where a caption's figure may be: up to what parts it from others."""
     box, page = caption.box, scene.page
     others = [other.box for other in scene.captions if other is not caption]
@@ -366,7 +194,7 @@ def _strip(caption: Caption, side: str, scene: _Scene, *, whole: bool = False) -
 
 
 def _drawn_in(
-    strip: Rect, caption: Caption, side: str, scene: _Scene, left: Sequence[Region], free: Sequence[int]
+    strip: Rect, caption: Caption, side: str, scene: Scene, left: Sequence[Region], free: Sequence[int]
 ) -> _Found | None:
     """Return what is drawn in a strip next to a caption, all panels, with labels; None if nothing is."""
     inside = [
@@ -421,7 +249,7 @@ def _seeds(inside: Sequence[Region], caption: Rect, side: str) -> list[Region]:
         farthest = _BESIDE
     else:
         farthest = _FARTHEST
-    for aside in (0.0, _ASIDE):
+    for aside in (0.0, ASIDE):
         near = [
             region
             for region in shapes
@@ -442,7 +270,7 @@ def _grown(
     inside: Sequence[Region],
     words: Sequence[int],
     caption: Rect,
-    scene: _Scene,
+    scene: Scene,
     *,
     start: Rect | None = None,
 ) -> tuple[Rect, list[Region], frozenset[int]]:
@@ -525,7 +353,7 @@ def _is_between(line: Rect, box: Rect, caption: Rect, reach: Rect) -> bool:
 
 
 def _words_above(
-    strip: Rect, caption: Caption, scene: _Scene, left: Sequence[Region], free: Sequence[int]
+    strip: Rect, caption: Caption, scene: Scene, left: Sequence[Region], free: Sequence[int]
 ) -> _Found | None:
     """Return the words above a caption as its figure: a listing, a formula, a drawing made of letters."""
     rows = sorted(
@@ -536,7 +364,7 @@ def _words_above(
     box = caption.box
     for i in rows:
         line = scene.lines[i]
-        if box.top - line.box.bottom > (1.7 * line.size if mine else _NEAR):
+        if box.top - line.box.bottom > (1.7 * line.size if mine else NEAR):
             break
         mine.append(i)
         box = union((box, line.box))
@@ -564,7 +392,7 @@ def _stands_alone(region: Region, lines: Sequence[Line]) -> bool:
     return region.solid > 0 and filled <= 0.3
 
 
-def _alone(region: Region, scene: _Scene) -> Figure:
+def _alone(region: Region, scene: Scene) -> Figure:
     """Return a figure without a caption, with the labels that stand in it or at its edge."""
     box = region.box
     labels: set[int] = set()
@@ -579,18 +407,6 @@ def _alone(region: Region, scene: _Scene) -> Figure:
         labels |= more
         box = union([box, *(scene.lines[i].box for i in more)])
     return Figure(box.grown(2).common(scene.page), frozenset(labels))
-
-
-def _short_of(box: Rect, captions: Sequence[Rect]) -> Rect:
-    """Keep a figure's box from running into its caption."""
-    for caption in captions:
-        if overlap(box.left, box.right, caption.left, caption.right) <= 0:
-            continue
-        if caption.top > (box.top + box.bottom) / 2:
-            box = box._replace(bottom=max(box.top, min(box.bottom, caption.top - 1)))
-        elif caption.bottom < (box.top + box.bottom) / 2:
-            box = box._replace(top=min(box.bottom, max(box.top, caption.bottom + 1)))
-    return box
 
 
 def _merged(figures: Sequence[Figure]) -> list[Figure]:

@@ -26,6 +26,7 @@ from plait.schema import Document, Page, Picture
 _NO_TEXT_DPI = 90
 _OCR_DPI = 150
 _FEWEST_LETTERS = 8  # a page with pictures and fewer letters has no text layer
+_PAGES_AN_OPENING = 500  # PDFium keeps something of every page, in among all else, until the file is closed
 _REPAIR = "repair it (printing it to a new PDF often helps), or get another copy"
 
 
@@ -39,18 +40,17 @@ def read_pdf(task: ReadTask, limits: ReadLimits) -> Document:
     Raises:
         ReadError: it cannot be opened, or no page of it can be read.
     """
-    pdf = _opened(task)
+    reading = _Reading(_opened(task), task, limits)
     try:
-        reading = _Reading(pdf, task, limits)
         pages = list(reading.pages())
         if not pages:
             reason = f"none of its pages can be read ({'; '.join(reading.warnings[:1])})"
             raise ReadError(task.source, reason, _REPAIR)
-        metadata, title = metadata_of(pdf), known_title(pdf)
-        bookmarks = bookmarks_of(pdf)
-        found = len(pdf)
+        metadata, title = metadata_of(reading.pdf), known_title(reading.pdf)
+        bookmarks = bookmarks_of(reading.pdf)
+        found = len(reading.pdf)
     finally:
-        pdf.close()
+        reading.pdf.close()
     printed_title, segments = segments_of(pages, bookmarks)
     damage = Damage(task.path)
     warnings = [*reading.warnings, *damage.warnings(found_pages=found, empty=reading.empty)]
@@ -105,6 +105,9 @@ class _Reading:
                 f"only the first {count:,} of its {len(self.pdf):,} pages were read, which is the limit"
             )
         for index in range(count):
+            if index and index % _PAGES_AN_OPENING == 0:
+                self.pdf.close()
+                self.pdf = _opened(self.task)
             read = self._page(index, store)
             if read is not None:
                 label = self.pdf.get_page_label(index)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import lzma
+import os
 import re
+import stat
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -85,6 +88,11 @@ _ZIPPED_TYPES: dict[bytes, Kind] = {
     b"application/vnd.oasis.opendocument.presentation": "open slides",
     b"application/vnd.oasis.opendocument.spreadsheet": "sheets",
 }
+# An archive may name any method, and be damaged anywhere.
+_BROKEN_ZIP = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError),
+    *(RuntimeError, ValueError, EOFError, OSError),
+)
 _OFFICE_PARTS: dict[str, Kind] = {"word/document.xml": "word", "ppt/presentation.xml": "slides"}
 _WORKBOOKS = ("xl/workbook.xml", "xl/workbook.bin")
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0"
@@ -148,7 +156,10 @@ def _head(task: ReadTask, limits: ReadLimits) -> bytes:
     if size > limits.max_file_mb * 2**20:
         reason = f"has {size / 2**20:.0f} MB, more than the limit of {limits.max_file_mb} MB"
         raise ReadError(task.source, reason, "split it, or raise max_file_mb")
-    with path.open("rb") as file:
+    # It may have become a pipe since: opening that must not wait for a writer.
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ReadError(task.source, "not a plain file", "name a file, or a folder of files")
         return file.read(8192)
 
 
@@ -183,7 +194,7 @@ def _in_zip(path: Path) -> Kind:
                     kind = _ZIPPED_TYPES.get(file.read(200).strip())
                     if kind is not None:
                         return kind
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError, EOFError, OSError):
+    except _BROKEN_ZIP:
         return "archive"  # whose reader says what is wrong with it
     if not names.isdisjoint(_WORKBOOKS):
         return "sheets"

@@ -9,27 +9,23 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from statistics import median
 
 from plait.data.readers.captions import Caption, find_captions
-from plait.data.readers.drawn import THIN, Drawn
+from plait.data.readers.drawn import Drawn
 from plait.data.readers.geometry import Rect, overlap, union
 from plait.data.readers.layout import Line
 from plait.data.readers.running_text import is_prose
+from plait.data.readers.table_frames import Frame, frames_of, rules_of
 
-_SHORTEST_RULE = 24.0  # points
-_EDGES = 4.0  # points: rules of one table begin and end this close
-_MOST_RULES = 4000
 _MOST_LINES = 4000
-_MOST_FRAMES = 60
 _MOST_COLUMNS = 40
 _MOST_CELLS = 5000
 _NARROWEST_GAP = 4.0  # points between columns
 _CAPTION_DISTANCE = 40.0  # points
-_TALLEST_CELL = 150.0  # points, of a drawn box that may be one
 _TEXT_WORDS = 7  # a line of more across the whole width is text
 _ASIDE = 150.0  # points from a table to a caption of a figure that it may be part of
 _FULLNESS = 0.06  # of a table's area, covered by words
@@ -70,15 +66,6 @@ class _Piece:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Frame:
-    """Level rules of one width, top to bottom, and the upright ones between them."""
-
-    box: Rect
-    level: tuple[float, ...]
-    upright: tuple[Rect, ...]
-
-
 _Row = list[_Piece]
 
 
@@ -93,11 +80,11 @@ def find_tables(drawn: Sequence[Drawn], lines: Sequence[Line], page: Rect) -> li
     if len(lines) > _MOST_LINES:
         return []
     captions = find_captions(lines)
-    level, upright = _rules(drawn, page)
+    level, upright = rules_of(drawn, page)
     if len(level) < 2 and not any(caption.of_table for caption in captions):
         return []
     found: list[Table] = []
-    for frame in _frames(level, upright, lines, captions):
+    for frame in frames_of(level, upright, lines, captions):
         table = _ruled(frame, lines)
         if table is not None and not any(table.box.meets(other.box.grown(-2)) for other in found):
             found.append(table)
@@ -111,133 +98,7 @@ def find_tables(drawn: Sequence[Drawn], lines: Sequence[Line], page: Rect) -> li
     return sorted(found, key=lambda table: (table.box.top, table.box.left))
 
 
-def _rules(drawn: Sequence[Drawn], page: Rect) -> tuple[list[Rect], list[Rect]]:
-    """Return the level and the upright rules of a page, pieces joined; edges of boxes are rules too."""
-    level: list[Rect] = []
-    upright: list[Rect] = []
-    for item in drawn:
-        box = item.box
-        if item.is_picture or not box.meets(page):
-            continue
-        if box.height <= THIN:
-            level.append(box)
-        elif box.width <= THIN:
-            upright.append(box)
-        elif box.width > _SHORTEST_RULE / 2 and 6 < box.height < _TALLEST_CELL:
-            level += [box._replace(bottom=box.top), box._replace(top=box.bottom)]
-            upright += [box._replace(right=box.left), box._replace(left=box.right)]
-    if max(len(level), len(upright)) > _MOST_RULES:
-        return [], []
-    joined = [rule for rule in _joined(level) if rule.width >= _SHORTEST_RULE]
-    turned = [Rect(rule.top, rule.left, rule.bottom, rule.right) for rule in upright]
-    back = [Rect(rule.top, rule.left, rule.bottom, rule.right) for rule in _joined(turned)]
-    return joined, back
-
-
-def _joined(rules: Iterable[Rect]) -> list[Rect]:
-    """Join level rules that go on with each other or lie on each other."""
-    rows: list[list[Rect]] = []
-    for rule in sorted(rules, key=lambda rule: rule.top):
-        if rows and rule.top - rows[-1][0].top <= THIN:
-            rows[-1].append(rule)
-        else:
-            rows.append([rule])
-    found: list[Rect] = []
-    for row in rows:
-        row.sort()
-        reach = row[0]
-        for rule in row[1:]:
-            if rule.left - reach.right < _EDGES:
-                reach = union((reach, rule))
-            else:
-                found.append(reach)
-                reach = rule
-        found.append(reach)
-    return found
-
-
-def _frames(
-    level: Sequence[Rect], upright: Sequence[Rect], lines: Sequence[Line], captions: Sequence[Caption]
-) -> Iterator[_Frame]:
-    """Yield what may be tables: level rules of one width, as far as no other text stands between them."""
-    firsts = {caption.first for caption in captions}
-    for group in _of_one_width(level):
-        box = union(group)
-        inside = [
-            (line, i in firsts)
-            for i, line in enumerate(lines)
-            if box.top < (line.box.top + line.box.bottom) / 2 < box.bottom
-            and overlap(line.box.left, line.box.right, box.left, box.right) > 0
-        ]
-        run = [group[0]]
-        for above, below in pairwise(group):
-            if _is_parted(above, below, inside):
-                yield from _frame(run, upright)
-                run = []
-            run.append(below)
-        yield from _frame(run, upright)
-
-
-def _of_one_width(level: Sequence[Rect]) -> list[list[Rect]]:
-    """Group level rules by where they begin and end; top to bottom, widest group first."""
-    groups: list[list[Rect]] = []
-    by_edges: dict[tuple[int, int], list[list[Rect]]] = {}
-    for rule in sorted(level, key=lambda rule: rule.top):
-        left, right = int(rule.left / _EDGES), int(rule.right / _EDGES)
-        near = [
-            group
-            for x in (left - 1, left, left + 1)
-            for y in (right - 1, right, right + 1)
-            for group in by_edges.get((x, y), ())
-            if abs(group[0].left - rule.left) < _EDGES and abs(group[0].right - rule.right) < _EDGES
-        ]
-        if near:
-            near[0].append(rule)
-        else:
-            groups.append([rule])
-            by_edges.setdefault((left, right), []).append(groups[-1])
-    groups = [group for group in groups if len(group) > 1]
-    return sorted(groups, key=lambda group: -group[0].width)[:_MOST_FRAMES]
-
-
-def _is_parted(above: Rect, below: Rect, inside: Sequence[tuple[Line, bool]]) -> bool:
-    """Tell whether two rules are of two tables: nothing, a caption or running text is between them."""
-    between = [
-        (line, is_first)
-        for line, is_first in inside
-        if above.bottom - 1 < (line.box.top + line.box.bottom) / 2 < below.top + 1
-    ]
-    if not between:
-        return below.top - above.bottom > 14
-    wide = [
-        line
-        for line, _ in between
-        if line.box.left < above.left - 8
-        or line.box.right > above.right + 8
-        or (line.box.width > 0.85 * above.width and len(line.text.split()) > _TEXT_WORDS)
-    ]
-    return any(is_first for _, is_first in between) or len(wide) > max(1, 0.4 * len(between))
-
-
-def _frame(run: Sequence[Rect], upright: Sequence[Rect]) -> Iterator[_Frame]:
-    if len(run) < 2:
-        return
-    box = union(run)
-    level = [run[0].top]
-    for rule in run[1:]:
-        if rule.top - level[-1] > 5:  # two close together are one, drawn double
-            level.append(rule.top)
-    mine = [
-        rule
-        for rule in upright
-        if box.left - 2 < rule.left < box.right + 2
-        and overlap(rule.top, rule.bottom, box.top, box.bottom) > 0.5 * rule.height
-    ]
-    if len(level) > 1:
-        yield _Frame(box, tuple(level), tuple(mine))
-
-
-def _ruled(frame: _Frame, lines: Sequence[Line]) -> Table | None:
+def _ruled(frame: Frame, lines: Sequence[Line]) -> Table | None:
     """Return the table in a frame, or None if what is in it is none."""
     pieces = [
         piece
@@ -256,7 +117,7 @@ def _ruled(frame: _Frame, lines: Sequence[Line]) -> Table | None:
     cells: list[list[_Row]] = []
     header_rows = 0
     for band in bands:
-        cells += _logical_rows(band, edges, whole=boxed)
+        cells += _logical_rows(band, edges, whole=boxed and _is_one_row(band, edges))
         if not header_rows:
             header_rows = len(cells)
     texts = _texts(cells)
@@ -295,7 +156,7 @@ def _printed_rows(pieces: Sequence[_Piece]) -> list[_Row]:
     return rows
 
 
-def _uprights(frame: _Frame) -> list[float]:
+def _uprights(frame: Frame) -> list[float]:
     """Return where upright rules part the columns of a frame."""
     heights: dict[int, float] = {}
     for rule in frame.upright:
@@ -347,10 +208,16 @@ def _bands(rows: Sequence[_Row], level: Sequence[float]) -> list[list[_Row]]:
     return [bands[place] for place in sorted(bands)]
 
 
-def _is_boxed(frame: _Frame, bands: Sequence[Sequence[_Row]]) -> bool:
+def _is_boxed(frame: Frame, bands: Sequence[Sequence[_Row]]) -> bool:
     """Tell whether each row of a table has rules of its own, so that what is between two is one row."""
     single = sum(len(band) == 1 for band in bands)
     return len(bands) >= 3 and (single >= 0.5 * len(bands) or bool(frame.upright))
+
+
+def _is_one_row(band: Sequence[_Row], edges: Sequence[float]) -> bool:
+    """Tell whether what is between two rules is one row: at most half of its cells have several lines."""
+    lines = Counter(place for row in band for place in {bisect_right(edges, p.box.left + 1) for p in row})
+    return sum(count > 1 for count in lines.values()) <= max(1, len(lines) // 2)
 
 
 def _logical_rows(band: Sequence[_Row], edges: Sequence[float], *, whole: bool) -> list[list[_Row]]:

@@ -29,12 +29,7 @@ def test_one_seed_breaks_files_in_one_way():
     assert all(data != kept for data, kept in zip(once, good, strict=True))
 
 
-_SHARED = pytest.mark.xfail(strict=False, reason="figures that overlap tell one label twice")
-
-
-@pytest.mark.parametrize(
-    "target", [pytest.param(name, marks=_SHARED if name == "layout" else ()) for name in TARGETS]
-)
+@pytest.mark.parametrize("target", TARGETS)
 def test_a_fuzz_target_holds_on_random_bytes(target):
     rng = random.Random(3)
     for size in (0, 1, 10, 60, 200, 200):

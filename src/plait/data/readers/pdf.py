@@ -11,7 +11,7 @@ from PIL import Image
 from plait.data.readers.base import ReadLimits, ReadTask, document_id, title_from
 from plait.data.readers.layout import Line
 from plait.data.readers.pdf_assemble import ReadPage, segments_of
-from plait.data.readers.pdf_damage import Damage
+from plait.data.readers.pdf_damage import damage_of
 from plait.data.readers.pdf_frames import Frame
 from plait.data.readers.pdf_links import links_within
 from plait.data.readers.pdf_metadata import known_title, metadata_of
@@ -52,8 +52,7 @@ def read_pdf(task: ReadTask, limits: ReadLimits) -> Document:
     finally:
         reading.pdf.close()
     printed_title, segments = segments_of(pages, bookmarks)
-    damage = Damage(task.path)
-    warnings = [*reading.warnings, *damage.warnings(found_pages=found, empty=reading.empty)]
+    warnings = [*reading.warnings, *damage_of(task.path, found_pages=found, empty=reading.empty)]
     return Document(
         id=document_id(task.source),
         title=(title or printed_title or title_from(task.path))[:300],

@@ -16,29 +16,20 @@ _BLANK_BYTES = 40  # so little, packed, draws nothing
 _TABLE = re.compile(rb"\s*(?:xref\b|\d+\s+\d+\s+obj\b)")
 
 
-class Damage:
-    """What can be told of a file from its bytes, without its parser.
+def damage_of(path: Path, *, found_pages: int, empty: Sequence[int]) -> list[str]:
+    """Return a sentence for each sign that part of a file was lost, told from its bytes.
 
     Args:
         path: the file.
+        found_pages: how many its parser found.
+        empty: places of pages on which nothing is drawn, from 0.
     """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def warnings(self, *, found_pages: int, empty: Sequence[int]) -> list[str]:
-        """Return a sentence for each sign that part of the file was lost.
-
-        Args:
-            found_pages: how many its parser found.
-            empty: places of pages on which nothing is drawn, from 0.
-        """
-        with self._path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            return [
-                *_cut_short(data),
-                *_missing(declared_pages(data), found_pages),
-                *(_unreadable(page_contents(data), empty) if empty else ()),
-            ]
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return [
+            *_cut_short(data),
+            *_missing(declared_pages(data), found_pages),
+            *(_unreadable(page_contents(data), empty) if empty else ()),
+        ]
 
 
 def _cut_short(data: Bytes) -> list[str]:

@@ -140,17 +140,16 @@ def _moved(line: Line, box: Rect) -> Line:
 
 
 def _figures(content: PageContent, pictures: Sequence[Picture | None]) -> list[_Shown]:
-    return [
-        _Shown(
-            "image",
-            figure.box,
-            picture,
-            " ".join(content.lines[i].text for i in sorted(figure.labels)),
-            figure.caption_lines,
-        )
-        for figure, picture in zip(content.figures, pictures, strict=True)
-        if picture is not None
-    ]
+    """Return the figures that are shown; a label that two of them hold is told by the first."""
+    shown: list[_Shown] = []
+    told: set[int] = set()
+    for figure, picture in zip(content.figures, pictures, strict=True):
+        if picture is not None:
+            labels = sorted(figure.labels - told)
+            told.update(labels)
+            words = " ".join(content.lines[i].text for i in labels)
+            shown.append(_Shown("image", figure.box, picture, words, figure.caption_lines))
+    return shown
 
 
 def _tables(content: PageContent, pictures: Sequence[Picture | None]) -> list[_Shown]:

@@ -47,15 +47,25 @@ def test_a_printed_page_is_read_to_the_letter_and_in_place(page: Image.Image) ->
     assert rest[0].size == pytest.approx(11, abs=2)
 
 
-def test_a_page_on_its_side_is_turned_and_its_boxes_are_those_of_the_picture(page: Image.Image) -> None:
-    turned = page.transpose(Image.Transpose.ROTATE_270)  # its top is now at the right
+@pytest.mark.parametrize(
+    ("way", "margin_right", "margin_bottom"),
+    [
+        (Image.Transpose.ROTATE_270, True, False),  # its top is at the right
+        (Image.Transpose.ROTATE_90, False, True),  # at the left, and what was left at the bottom
+        (Image.Transpose.ROTATE_180, True, True),
+    ],
+)
+def test_a_turned_page_is_read_and_its_boxes_are_those_of_the_picture(
+    page: Image.Image, way: Image.Transpose, margin_right: bool, margin_bottom: bool
+) -> None:
+    turned = page.transpose(way)
     lines = ocr.lines_of(turned, 150, _LIMITS)
     assert lines is not None
     heading = next(line for line in lines if "Changing" in line.text)
-    width = turned.width * 72 / 150
-    assert heading.box.height > 3 * heading.box.width
-    assert width - heading.box.right == pytest.approx(28.3, abs=6)
-    assert all(0 <= line.box.left <= line.box.right <= width + 1 for line in lines)
+    width, height = turned.width * 72 / 150, turned.height * 72 / 150
+    across = width - heading.box.right if margin_right else heading.box.left
+    down = height - heading.box.bottom if margin_bottom else heading.box.top
+    assert (across, down) == (pytest.approx(28.3, abs=6), pytest.approx(28.3, abs=6))
 
 
 def test_nothing_is_recognised_where_it_is_off(page: Image.Image) -> None:
@@ -69,6 +79,7 @@ def test_a_printed_page_looks_like_one_and_pictures_do_not(tmp_path: Path) -> No
     (tmp_path / "a.png").write_bytes(typst.compile(tmp_path / "a.typ", format="png", ppi=120))
     with Image.open(tmp_path / "a.png") as printed:
         assert ocr.looks_like_a_page(printed)
+        assert ocr.looks_like_a_page(printed.rotate(90, expand=True))
         assert not ocr.looks_like_a_page(printed.resize((200, 260)))  # too small to be read
     drawing = Image.new("RGB", (900, 900), "white")
     ImageDraw.Draw(drawing).ellipse((100, 100, 800, 800), outline="black", width=9)

@@ -18,6 +18,7 @@ from plait.data.readers.layout import Line
 from plait.extras import require
 
 _SUREST = 0.6  # of recognition, from 0 to 1: below, specks and drawings are read as letters
+_UNSURE = 0.8  # of all of a page: below, it may stand on its head
 _TYPE_SHARE = 0.72  # of a line's box that is the size of its type
 _TALL = 1.5  # a box so much higher than wide holds text that runs upwards or downwards
 _SMALLEST_PAGE_PX = 500
@@ -46,16 +47,38 @@ def lines_of(image: Image.Image, dpi: float, limits: ReadLimits) -> list[Line] |
         return None
     _make_room(limits)
     pixels = np.asarray(image.convert("RGB"))[:, :, ::-1]
-    found = _recognised(pixels)
-    turned = 1 if _lies_on_its_side(found) else 0
-    if turned:
-        found = _recognised(np.ascontiguousarray(np.rot90(pixels, turned)))
+    turned, found = _best_turn(pixels)
     scale = 72 / dpi
     return [
         Line(text, _upright(_around(corners), turned, image.size, scale), _size(corners) * scale)
         for corners, text, score in found
         if score >= _SUREST and text.strip()
     ]
+
+
+def _best_turn(pixels: NDArray[np.uint8]) -> tuple[int, _Found]:
+    """Return by how many quarters to the left a page stands upright, and what is found then."""
+    found = _recognised(pixels)
+    tries: tuple[int, ...]
+    if _lies_on_its_side(found):
+        tries = (1, 3)
+    elif found and _sureness(found) < _UNSURE:
+        tries = (2,)
+    else:
+        return 0, found
+    turns = [(turn, _recognised(np.ascontiguousarray(np.rot90(pixels, turn)))) for turn in tries]
+    return max(
+        [(0, found), *turns], key=lambda one: _sureness(one[1]) * len("".join(t for _, t, _ in one[1]))
+    )
+
+
+def _sureness(found: _Found) -> float:
+    """Return how sure recognition is of what it found, from 0 to 1: the mean over letters."""
+    return sum(score * len(text) for _, text, score in found) / max(1, _letters(found))
+
+
+def _letters(found: _Found) -> int:
+    return sum(len(text) for _, text, _ in found)
 
 
 def looks_like_a_page(image: Image.Image) -> bool:
@@ -69,12 +92,17 @@ def looks_like_a_page(image: Image.Image) -> bool:
     paper = int(np.bincount(grey.ravel(), minlength=256)[128:].argmax()) + 128
     light = float((np.abs(grey.astype(np.int16) - paper) < 25).mean())
     dark = grey < paper - 70
+    if light < 0.6 or not 0.005 < float(dark.mean()) < 0.3:
+        return False
+    return _has_lines(dark) or _has_lines(dark.T)  # the page may lie on its side
+
+
+def _has_lines(dark: NDArray[np.bool_]) -> bool:
+    """Tell whether dark pixels stand in rows as those of printed lines do."""
     strokes = (dark[:, 1:] & ~dark[:, :-1]).sum(axis=1)
     rows = strokes >= _FEWEST_STROKES
     begins = int((rows[1:] & ~rows[:-1]).sum())
-    if light < 0.6 or not 0.005 < float(dark.mean()) < 0.3 or begins < _FEWEST_ROWS:
-        return False
-    return float(np.median(strokes[rows])) >= _USUAL_STROKES
+    return begins >= _FEWEST_ROWS and float(np.median(strokes[rows])) >= _USUAL_STROKES
 
 
 _Found = list[tuple[NDArray[np.float32], str, float]]  # corners (4, 2) in pixels, words, how sure
@@ -120,9 +148,13 @@ def _around(corners: NDArray[np.float32]) -> Rect:
 
 def _upright(box: Rect, turned: int, size: tuple[int, int], scale: float) -> Rect:
     """Return a box of the turned picture as it lies on the picture that was given, in points."""
-    if turned:  # by a quarter to the left: what was right is now at the top
-        width = size[0]
+    width, height = size
+    if turned == 1:  # what was right was at the top when it was read
         box = Rect(width - box.bottom, box.left, width - box.top, box.right)
+    elif turned == 2:
+        box = Rect(width - box.right, height - box.bottom, width - box.left, height - box.top)
+    elif turned == 3:
+        box = Rect(box.top, height - box.right, box.bottom, height - box.left)
     return Rect(*(value * scale for value in box))
 
 

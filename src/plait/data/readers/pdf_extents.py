@@ -55,7 +55,7 @@ def _collect(form: Any, matrix: Matrix, limit: Rect, found: list[Rect], depth: i
     for index in range(max(0, count)):
         item = pdfium.FPDFFormObj_GetObject(form, index)
         kind = pdfium.FPDFPageObj_GetType(item)
-        box = _bounds(item, inner)
+        box = bounds_of(item, inner)
         if box is None or not box.meets(limit):
             continue
         if kind == pdfium.FPDF_PAGEOBJ_FORM:
@@ -66,7 +66,8 @@ def _collect(form: Any, matrix: Matrix, limit: Rect, found: list[Rect], depth: i
     return True
 
 
-def _bounds(item: Any, matrix: Matrix) -> Rect | None:
+def bounds_of(item: Any, matrix: Matrix) -> Rect | None:
+    """Return the rectangle that PDFium gives an object; None if it gives none that is finite."""
     left, bottom, right, top = (ctypes.c_float() for _ in range(4))
     if not pdfium.FPDFPageObj_GetBounds(item, left, bottom, right, top):
         return None

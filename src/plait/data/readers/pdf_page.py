@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import math
 from collections.abc import Sequence
 from types import TracebackType
@@ -16,9 +15,9 @@ from plait.data.readers.drawn import Drawn
 from plait.data.readers.geometry import Rect
 from plait.data.readers.layout import Line
 from plait.data.readers.pdf_characters import TextLayer
-from plait.data.readers.pdf_extents import extent
+from plait.data.readers.pdf_extents import bounds_of, extent
 from plait.data.readers.pdf_links import PlacedLink, links_of
-from plait.data.readers.pdf_matrix import Matrix, mapped, product, seen_matrix
+from plait.data.readers.pdf_matrix import product, seen_matrix
 
 _LONGEST_SIDE_PX = 2200  # of a rendered page, whatever its resolution
 _MOST_OBJECTS = 200_000
@@ -87,7 +86,7 @@ class PageView:
         for index in range(min(_MOST_OBJECTS, pdfium.FPDFPage_CountObjects(self._page))):
             item = pdfium.FPDFPage_GetObject(self._page, index)
             kind = pdfium.FPDFPageObj_GetType(item)
-            box = _bounds(item, self.matrix) if kind in _DRAWN else None
+            box = bounds_of(item, self.matrix) if kind in _DRAWN else None
             if box is None:
                 continue
             if kind == pdfium.FPDF_PAGEOBJ_FORM and box.common(self.box).area > 0.6 * self.box.area:
@@ -165,18 +164,10 @@ class PageView:
         for index in range(min(_MOST_OBJECTS, max(0, pdfium.FPDFFormObj_CountObjects(form)))):
             item = pdfium.FPDFFormObj_GetObject(form, index)
             kind = pdfium.FPDFPageObj_GetType(item)
-            box = _bounds(item, matrix) if kind in _DRAWN else None
+            box = bounds_of(item, matrix) if kind in _DRAWN else None
             if box is not None:
                 found.append(Drawn(box, _DRAWN[kind]))
         return found
-
-
-def _bounds(item: Any, matrix: Matrix) -> Rect | None:
-    left, bottom, right, top = (ctypes.c_float() for _ in range(4))
-    if not pdfium.FPDFPageObj_GetBounds(item, left, bottom, right, top):
-        return None
-    values = (left.value, bottom.value, right.value, top.value)
-    return mapped(matrix, *values) if all(map(math.isfinite, values)) else None
 
 
 def _each_once(lines: Sequence[Line]) -> list[Line]:

@@ -17,6 +17,7 @@ _HEAD = 0.12  # of the page height: a wide rule in it parts the running head fro
 _BAND = 0.2  # of the page height: bands across a slide are above, or below
 _FEW = 3000  # objects of a region that are remembered one by one
 _WIDE = 0.4  # of the page width
+_HIGH = 0.4  # of the page height: an upright rule stands between columns
 _MOST_OBJECTS = 100_000
 _MOST_CELLS = 4_000_000
 
@@ -93,9 +94,11 @@ def _is_visible(box: Rect, page: Rect) -> bool:
 
 
 def _is_furniture(item: Drawn, page: Rect) -> bool:
-    """Tell whether an object is of every page: the rule of a running head, a band across a slide."""
+    """Tell whether an object is of the page: a rule of its head or between columns, a band on a slide."""
     box = item.box
     at_edge = box.bottom < _HEAD * page.height or box.top > (1 - _HEAD) * page.height
+    if box.width <= 2 * THIN and box.height > _HIGH * page.height:
+        return True
     if box.height <= 2 * THIN:
         return at_edge and box.width > _WIDE * page.width
     across = box.left <= page.left + 1 and box.right >= page.right - 1

@@ -101,7 +101,7 @@ def _continues(line: Line, run: Line, gutters: _Gutters) -> bool:
     height = min(line.box.height, run.box.height)
     gap = run.box.left - line.box.right
     same = overlap(line.box.top, line.box.bottom, run.box.top, run.box.bottom) > 0.5 * height
-    if not same or not -0.5 * height < gap < 0.9 * max(line.size, run.size):
+    if not same or not -0.5 * height < gap < 0.9 * min(line.size, run.size):
         return False
     if gap < _WORD_SPACE * min(line.size, run.size):
         return True

@@ -33,7 +33,8 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 def test_reading_a_file_needs_no_torch() -> None:
     code = (
-        "import plait.data.readers.worker, sys; print(*[m for m in ('torch','lancedb') if m in sys.modules])"
+        "import plait.data.readers.sandbox.worker, sys\n"
+        "print(*[m for m in ('torch','lancedb') if m in sys.modules])"
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert loaded.stdout.split() == []

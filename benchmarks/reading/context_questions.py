@@ -26,7 +26,7 @@ Kind = Literal["caption", "mention", "alternative"]
 KINDS: tuple[Kind, ...] = ("caption", "mention", "alternative")
 _FEWEST_WORDS = 4
 _NAME = re.compile(
-    r"\(?\b(?:fig(?:ure)?s?|abb(?:ildung)?|tab(?:le|elle)?|scheme|plate|chart)s?\.?[\s~]*[\dIVX][\w.()-]*\)?",
+    r"\(?\b(?:figs?|figures?|abb(?:ildung)?|tab(?:le|elle)?|scheme|plate|chart)s?\.?[\s~]*[\dIVX][\w.()-]*\)?",
     re.I,
 )
 Place = tuple[int, int]  # a unit, and a figure of it

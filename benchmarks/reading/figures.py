@@ -33,8 +33,8 @@ from PIL import Image, ImageChops, ImageDraw
 
 from benchmarks.real_input.fetch import CACHE
 from plait.data.readers.geometry import Rect
-from plait.data.readers.pdf_page import PageView
-from plait.data.readers.pdf_parts import PageContent, content_of
+from plait.data.readers.pdf.page import PageView
+from plait.data.readers.pdf.parts import PageContent, content_of
 
 TRUTH = Path(__file__).with_name("figures_truth.json")
 MOST_PIXELS = 20_000_000

@@ -83,7 +83,7 @@ def measured(what: str, files: Sequence[Path], *, dpi: int) -> Peak:
     # Only now: the process that makes the files needs none of it.
     from benchmarks.reading.speed_items import Item
     from plait.data.readers.base import ReadLimits
-    from plait.data.readers.sandbox import ReaderPool
+    from plait.data.readers.sandbox.pool import ReaderPool
     from plait.schema import Document
 
     items = [Item(path, f"{number}/{path.name}", path.parent) for number, path in enumerate(files)]

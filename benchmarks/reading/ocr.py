@@ -31,8 +31,8 @@ from benchmarks.reading.sample import SEED, Article, make
 from plait.data.readers import ocr
 from plait.data.readers.base import ReadLimits
 from plait.data.readers.geometry import Rect
-from plait.data.readers.layout import Line
-from plait.data.readers.pdf_page import PageView
+from plait.data.readers.lines import Line
+from plait.data.readers.pdf.page import PageView
 
 RESULTS = Path(__file__).parents[1] / "results"
 _SKEW_DEGREES = 1.0

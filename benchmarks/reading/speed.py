@@ -27,7 +27,7 @@ from benchmarks.reading.speed_items import Item, Material
 from benchmarks.reading.speed_material import MATERIAL
 from plait.data.readers.base import ReadLimits
 from plait.data.readers.dispatch import read_in_process
-from plait.data.readers.sandbox import ReaderPool
+from plait.data.readers.sandbox.pool import ReaderPool
 from plait.errors import ReadError
 from plait.schema import Document
 

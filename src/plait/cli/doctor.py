@@ -70,7 +70,7 @@ def _encoder(folder: LibraryFolder) -> Encoder:
 
 
 def _print_diagnosis(diagnosis: Diagnosis) -> None:
-    from plait.data.readers.confinement import level
+    from plait.data.readers.sandbox.confinement import level
 
     for finding in diagnosis.problems:
         print(f"PROBLEM  {finding}")

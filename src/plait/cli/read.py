@@ -39,7 +39,7 @@ def read(
 
     The exit code is 1 where a file could not be read.
     """
-    from plait.data.readers.sandbox import ReaderPool
+    from plait.data.readers.sandbox.pool import ReaderPool
     from plait.data.writing_markdown import markdown_of
     from plait.errors import ReadError
     from plait.library.bringing import brought

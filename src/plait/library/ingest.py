@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from plait.data.readers.sandbox import ReaderPool
+from plait.data.readers.sandbox.pool import ReaderPool
 from plait.encode.base import Encoder
 from plait.errors import ReadError
 from plait.index.base import Entry, Index, StoredDocument

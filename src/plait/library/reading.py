@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from plait.data.readers.base import IMAGE_SUFFIXES, ReadLimits
-from plait.data.readers.sandbox import Outcome, ReaderPool
+from plait.data.readers.sandbox.pool import Outcome, ReaderPool
 from plait.data.segmenting import units as units_of
 from plait.errors import ReadError
 from plait.index.base import StoredDocument

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from tests.data.readers.hostile.archives import nested, packed
 
-from plait.data.readers.attachments import Allowance, clean_name, members_of
 from plait.data.readers.base import ReadLimits, document_id
-from plait.data.readers.sandbox import Outcome, ReaderPool
+from plait.data.readers.sandbox.attachments import Allowance, clean_name, members_of
+from plait.data.readers.sandbox.pool import Outcome, ReaderPool
 from plait.errors import ReadError
 from plait.schema import Attachment
 

@@ -6,7 +6,7 @@ import pytest
 
 from plait.data.readers.captions import find_captions, is_caption, label_of
 from plait.data.readers.geometry import Rect
-from plait.data.readers.layout import Line
+from plait.data.readers.lines import Line
 
 
 def line(text: str, left: float, top: float, *, right: float | None = None, size: float = 10.0) -> Line:

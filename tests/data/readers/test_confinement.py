@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from plait.data.readers.base import ReadLimits
-from plait.data.readers.confinement import Fences, level
-from plait.data.readers.confinement_syscalls import _CALLS, _program
+from plait.data.readers.sandbox.confinement import Fences, level
+from plait.data.readers.sandbox.confinement_syscalls import _CALLS, _program
 
 linux = pytest.mark.skipif(
     not (level().files and level().calls), reason="this kernel has neither Landlock nor seccomp"
@@ -25,8 +25,8 @@ linux = pytest.mark.skipif(
 BY_THE_C_LIBRARY = """
 import ctypes, errno, json, os, sys, threading
 from pathlib import Path
-from plait.data.readers.confinement import Confinement
-from plait.data.readers.confinement_syscalls import _here
+from plait.data.readers.sandbox.confinement import Confinement
+from plait.data.readers.sandbox.confinement_syscalls import _here
 place = Path(sys.argv[1])
 port, parent, roots = int(sys.argv[2]), os.getppid(), json.loads(sys.argv[3])
 libc = ctypes.CDLL(None, use_errno=True)
@@ -88,7 +88,7 @@ print(json.dumps(done))
 BY_PYTHON = """
 import json, os, socket, subprocess, sys
 from pathlib import Path
-from plait.data.readers import confinement_audit
+from plait.data.readers.sandbox import confinement_audit
 place, port = Path(sys.argv[1]), int(sys.argv[2])
 python = [folder for folder in sys.path if folder]
 confinement_audit.watch([str(place / "inside"), *python], [str(place / "spool")], python)
@@ -209,7 +209,7 @@ def test_recognition_is_granted_more_memory_once_asked_for():
     program = (
         "import json, resource, sys\n"
         "from plait.data.readers.base import ReadLimits\n"
-        "from plait.data.readers.confinement import has_more_memory, limit_resources, more_memory\n"
+        "from plait.data.readers.sandbox.confinement import has_more_memory, limit_resources, more_memory\n"
         "limits = ReadLimits(memory_mb=500, ocr_memory_mb=300, ocr=sys.argv[1])\n"
         "limit_resources(limits)\n"
         "before = resource.getrlimit(resource.RLIMIT_AS)[0], has_more_memory(limits)\n"
@@ -224,7 +224,7 @@ def test_recognition_is_granted_more_memory_once_asked_for():
 
 
 def test_this_process_is_granted_nothing():
-    from plait.data.readers.confinement import more_memory
+    from plait.data.readers.sandbox.confinement import more_memory
 
     before = resource.getrlimit(resource.RLIMIT_AS)
     more_memory(ReadLimits())

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from tests.helpers.damage import outcomes
 
-from plait.data.readers.cells import CellBudget, header_rows_of, looks_numeric
-from plait.data.readers.delimited import read_delimited
+from plait.data.readers.office.cells import CellBudget, header_rows_of, looks_numeric
+from plait.data.readers.office.delimited import read_delimited
 from plait.errors import ReadError
 
 

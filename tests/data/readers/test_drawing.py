@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from plait.data.readers.base import ReadLimits
-from plait.data.readers.drawing import drawing_of
+from plait.data.readers.markup.drawing import drawing_of
 from plait.data.readers.pictures import BadPictureError
 from plait.errors import ReadError
 

@@ -6,12 +6,13 @@ import pypdfium2
 import pytest
 import typst
 
-from plait.data.readers.drawn import Drawn, regions
-from plait.data.readers.figures import find_figures
 from plait.data.readers.geometry import Rect
-from plait.data.readers.layout import Line, join_runs
-from plait.data.readers.pdf_page import PageView
-from plait.data.readers.tables import find_tables
+from plait.data.readers.lines import Line
+from plait.data.readers.pdf.drawn import Drawn, regions
+from plait.data.readers.pdf.figures import find_figures
+from plait.data.readers.pdf.layout import join_runs
+from plait.data.readers.pdf.page import PageView
+from plait.data.readers.pdf.tables import find_tables
 
 PAGE = Rect(0, 0, 600, 800)
 PROSE = "The kerf is the width of the cut that a saw leaves behind it"

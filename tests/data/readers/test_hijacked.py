@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from plait.data.readers import child
 from plait.data.readers.base import ReadLimits
-from plait.data.readers.sandbox import ReaderPool
+from plait.data.readers.sandbox import child
+from plait.data.readers.sandbox.pool import ReaderPool
 from plait.errors import ReadError
 
 PATIENT, SHORT = (ReadLimits(wall_seconds=seconds, max_pages=100) for seconds in (40, 3))

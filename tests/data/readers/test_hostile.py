@@ -15,7 +15,7 @@ from tests.data.readers.hostile import archives, markup, pdfs, pictures, places,
 from tests.data.readers.hostile.lures import SECRET, SECRET_COLOUR, Lures
 
 from plait.data.readers.base import ReadLimits
-from plait.data.readers.sandbox import Outcome, ReaderPool
+from plait.data.readers.sandbox.pool import Outcome, ReaderPool
 from plait.errors import ReadError
 from plait.schema import Document
 

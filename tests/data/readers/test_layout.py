@@ -5,11 +5,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plait.data.readers.figures import is_caption
 from plait.data.readers.geometry import Rect
-from plait.data.readers.layout import Line, columns, join_runs
-from plait.data.readers.pdf_hyphens import Hyphens
-from plait.data.readers.pdf_paragraphs import leading_of, paragraphs
+from plait.data.readers.lines import Line
+from plait.data.readers.pdf.figures import is_caption
+from plait.data.readers.pdf.hyphens import Hyphens
+from plait.data.readers.pdf.layout import columns, join_runs
+from plait.data.readers.pdf.paragraphs import leading_of, paragraphs
 
 
 def line(text: str, x: float, y: float, *, width: float = 200, size: float = 10) -> Line:

@@ -9,7 +9,7 @@ import pytest
 from tests.helpers.damage import outcomes
 
 from plait.data.readers.base import ReadLimits
-from plait.data.readers.notebook import read_notebook
+from plait.data.readers.office.notebook import read_notebook
 from plait.errors import ReadError
 
 

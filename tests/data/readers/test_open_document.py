@@ -9,7 +9,7 @@ import pytest
 from tests.helpers.damage import outcomes
 
 from plait.data.readers.base import ReadLimits
-from plait.data.readers.open_document import read_open_slides, read_open_text
+from plait.data.readers.office.open_document import read_open_slides, read_open_text
 from plait.errors import ReadError
 from plait.schema import Box, Link
 

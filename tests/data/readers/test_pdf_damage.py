@@ -8,9 +8,9 @@ import re
 import pytest
 
 from plait.data.readers.base import ReadLimits, ReadTask
-from plait.data.readers.pdf import read_pdf
-from plait.data.readers.pdf_contents import page_contents
-from plait.data.readers.pdf_declared import declared_pages
+from plait.data.readers.pdf.contents import page_contents
+from plait.data.readers.pdf.declared import declared_pages
+from plait.data.readers.pdf.reader import read_pdf
 
 LINE = "The kerf is the width of the cut that a saw leaves"
 

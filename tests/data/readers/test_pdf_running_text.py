@@ -6,8 +6,8 @@ import pytest
 import typst
 
 from plait.data.readers.base import ReadLimits
-from plait.data.readers.pdf_hyphens import Hyphens
-from plait.data.readers.pdf_paragraphs import HYPHEN_AT_END
+from plait.data.readers.pdf.hyphens import Hyphens
+from plait.data.readers.pdf.paragraphs import HYPHEN_AT_END
 from plait.schema import Link
 
 PLAIN = ReadLimits(page_dpi=0)

@@ -7,8 +7,8 @@ import typst
 
 from plait.data.readers.base import ReadLimits
 from plait.data.readers.geometry import Rect
-from plait.data.readers.layout import with_raised_marks
-from plait.data.readers.pdf_frames import Frame
+from plait.data.readers.pdf.frames import Frame
+from plait.data.readers.pdf.layout import with_raised_marks
 
 PLAIN = ReadLimits(page_dpi=0)
 LINE = "The kerf is the width of the cut that a saw leaves"

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from plait.data.readers.base import ReadLimits
-from plait.data.readers.sandbox import ReaderPool
+from plait.data.readers.sandbox.pool import ReaderPool
 from plait.errors import ReadError
 
 # The child's memory is counted as address space; the interpreter and Pillow alone take some 200 MB.
@@ -191,7 +191,7 @@ def test_children_die_with_a_parent_that_is_killed(tmp_path, spool, good):
     program = (
         "import sys, time\n"
         "from plait.data.readers.base import ReadLimits\n"
-        "from plait.data.readers.sandbox import ReaderPool\n"
+        "from plait.data.readers.sandbox.pool import ReaderPool\n"
         "pool = ReaderPool(1, ReadLimits())\n"
         f"pool.read({str(good)!r}, source='x', spool={str(spool)!r})\n"
         "print('ready', flush=True)\n"
@@ -212,7 +212,8 @@ def test_children_die_with_a_parent_that_is_killed(tmp_path, spool, good):
 
 def test_the_reading_process_is_light():
     program = (
-        "import sys, plait.data.readers.worker, plait.data.readers.sandbox, plait.data.segmenting\n"
+        "import sys, plait.data.readers.sandbox.worker, plait.data.readers.sandbox.pool\n"
+        "import plait.data.segmenting\n"
         "print(sorted({'torch', 'lancedb', 'transformers', 'numpy', 'pypdfium2'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -223,7 +224,7 @@ def test_time_begins_again_after_a_hundred_pages_and_the_parent_is_told():
     program = (
         "import io, json, resource, time\n"
         "from plait.data.readers.base import ReadLimits\n"
-        "from plait.data.readers.worker import _Clock\n"
+        "from plait.data.readers.sandbox.worker import _Clock\n"
         "answers = io.BytesIO()\n"
         "clock = _Clock(ReadLimits(cpu_seconds=5, max_pages=30), answers)\n"
         "first = resource.getrlimit(resource.RLIMIT_CPU)[0]\n"

@@ -15,7 +15,7 @@ from openpyxl.drawing.image import Image as SheetImage
 from tests.helpers.damage import outcomes
 
 from plait.data.readers.base import ReadLimits
-from plait.data.readers.sheets import read_sheets
+from plait.data.readers.office.sheets import read_sheets
 from plait.errors import ReadError
 
 ODS = b"application/vnd.oasis.opendocument.spreadsheet"

@@ -13,7 +13,7 @@ from pptx.util import Inches
 from tests.helpers.damage import outcomes
 
 from plait.data.readers.base import ReadLimits
-from plait.data.readers.slides import read_slides
+from plait.data.readers.office.slides import read_slides
 from plait.errors import ReadError
 from plait.schema import Box, Link
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from plait.data.readers.drawn import Drawn
 from plait.data.readers.geometry import Rect
-from plait.data.readers.layout import Line
-from plait.data.readers.tables import find_tables
+from plait.data.readers.lines import Line
+from plait.data.readers.pdf.drawn import Drawn
+from plait.data.readers.pdf.tables import find_tables
 
 PAGE = Rect(0, 0, 600, 800)
 COLUMNS = (100.0, 220.0, 340.0)

@@ -11,8 +11,8 @@ import pytest
 
 from plait.data.readers import read_in_process
 from plait.data.readers.base import ReadLimits
-from plait.data.readers.scenes import Scene, scenes
-from plait.data.readers.subtitles import cues
+from plait.data.readers.media.scenes import Scene, scenes
+from plait.data.readers.media.subtitles import cues
 from plait.errors import ReadError
 from plait.schema import Document, TimeSpan
 

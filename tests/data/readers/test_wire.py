@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from plait.data.readers.wire import Assembly, LateError, WireError, document_messages, receive, send
+from plait.data.readers.sandbox.wire import Assembly, LateError, WireError, document_messages, receive, send
 from plait.schema import Attachment, Box, Document, Link, Page, Picture, Segment, TimeSpan
 
 

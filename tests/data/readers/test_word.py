@@ -13,8 +13,8 @@ from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls, qn
 from tests.helpers.damage import outcomes
 
-from plait.data.readers.word import read_word
-from plait.data.readers.word_markup import with_figures
+from plait.data.readers.office.word import read_word
+from plait.data.readers.office.word_markup import with_figures
 from plait.errors import ReadError
 
 

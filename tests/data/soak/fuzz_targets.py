@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from plait.data.readers.base import ReadLimits, ReadTask
-from plait.data.readers.delimited import read_delimited
-from plait.data.readers.drawn import Drawn
 from plait.data.readers.geometry import Rect
-from plait.data.readers.html import document_of
-from plait.data.readers.layout import Line
-from plait.data.readers.markdown import read_markdown
-from plait.data.readers.pdf_parts import content_of, parts_of
-from plait.data.readers.subtitles import cues
+from plait.data.readers.lines import Line
+from plait.data.readers.markup.html import document_of
+from plait.data.readers.markup.markdown import read_markdown
+from plait.data.readers.media.subtitles import cues
+from plait.data.readers.office.delimited import read_delimited
+from plait.data.readers.pdf.drawn import Drawn
+from plait.data.readers.pdf.parts import content_of, parts_of
 from plait.errors import ReadError
 from plait.schema import Document, Picture, Segment
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from tests.data.soak.seeds import seeds
 
 from plait.data.readers.base import ReadLimits
-from plait.data.readers.sandbox import ReaderPool
+from plait.data.readers.sandbox.pool import ReaderPool
 from plait.errors import ReadError
 
 LIMITS = ReadLimits(

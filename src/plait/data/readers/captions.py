@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from plait.data.readers.geometry import Rect, overlap, union
-from plait.data.readers.layout import Line
+from plait.data.readers.lines import Line
 
 _FIGURES = (
     r"Figures?|FIGURE|Figs?\.?|FIG\.?|Abbildung|Abb\.|Figura|FIGURA|Bild|Figur|Figuur|Kuva|Obrázek|Obr\.|"

@@ -14,7 +14,7 @@ from PIL import Image
 
 from plait.data.readers.base import ReadLimits
 from plait.data.readers.geometry import Rect
-from plait.data.readers.layout import Line
+from plait.data.readers.lines import Line
 from plait.extras import require
 
 _SUREST = 0.6  # of recognition, from 0 to 1: below, specks and drawings are read as letters
@@ -171,6 +171,6 @@ def _reduced(size: Sequence[int]) -> tuple[int, int]:
 
 def _make_room(limits: ReadLimits) -> None:
     """Let a reading process that is kept small take the memory that recognition needs."""
-    from plait.data.readers.confinement import more_memory
+    from plait.data.readers.sandbox.confinement import more_memory
 
     more_memory(limits)

@@ -1,0 +1,1 @@
+"""HTML and what becomes HTML: pages, Markdown, e-books, drawings."""

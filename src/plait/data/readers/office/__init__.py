@@ -1,0 +1,1 @@
+"""Office documents, sheets, delimited tables and notebooks."""

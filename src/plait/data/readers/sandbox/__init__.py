@@ -1,0 +1,1 @@
+"""Reading in processes that may crash, hang or grow without harm."""

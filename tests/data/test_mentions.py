@@ -47,7 +47,7 @@ def test_a_range_of_thousands_is_its_ends():
     assert mentions("Figures 1 to 999") == (figure("1"), figure("999"))
 
 
-@given(st.text(alphabet="Figures. 12,-–abnd()", max_size=80))
+@given(st.text(alphabet="Figures. 12,-–()nad", max_size=80))
 def test_any_text_can_be_asked(said):
     assert len(mentions(said)) <= 20 * len(said)
 

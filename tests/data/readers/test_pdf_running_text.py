@@ -193,3 +193,29 @@ def test_the_file_says_who_made_it_when_and_in_which_language(reading, pdf, at):
         "modified": "2025-03",
         "language": "en-GB",
     }
+
+
+def test_code_keeps_its_lines_and_indents(reading, tmp_path):
+    source = tmp_path / "code.typ"
+    source.write_text(
+        "#set page(width: 12cm, height: 12cm)\n#set text(size: 10pt)\n"
+        "Before the listing stands a paragraph of running text that fills more than one line of the page.\n\n"
+        "```\ndef turn(valve):\n    while valve.open:\n        valve.step()\n\n    return valve\n```\n\n"
+        "After it the text goes on with words such as `valve` set in the same type.\n"
+    )
+    document = reading(typst.compile(source))
+    (code,) = [segment for segment in document.segments if segment.role == "code"]
+    assert code.text == "def turn(valve):\n    while valve.open:\n        valve.step()\n    return valve"
+    assert [s.text[:6] for s in document.segments if s.role == "body"] == ["Before", "After "]
+
+
+def test_a_typescript_is_text_and_not_code(reading, tmp_path):
+    source = tmp_path / "script.typ"
+    source.write_text(
+        '#set page(width: 14cm, height: 12cm)\n#set text(size: 10pt, font: "DejaVu Sans Mono")\n'
+        "This letter was written on a machine, all of it, and it runs over several lines of the page as a "
+        "letter does.\n"
+    )
+    (segment,) = reading(typst.compile(source)).segments
+    assert segment.role == "body"
+    assert segment.text.endswith("of the page as a letter does.")

@@ -14,6 +14,7 @@ class Line:
     Attributes:
         size: of its type, in points.
         bold: whether it is set in bold type from its first letter to its last.
+        fixed: whether all letters of its type are of one width, as those of code are.
         turn: quarter turns clockwise from left to right to the way it runs: 1 runs downwards.
     """
 
@@ -22,3 +23,4 @@ class Line:
     size: float
     bold: bool = False
     turn: int = 0
+    fixed: bool = False

@@ -19,6 +19,7 @@ from plait.data.readers.pdf.running import running_heads
 from plait.schema import Box, Page, Segment
 
 _FEWEST_WORDS = 3  # fewer are labels, or pieces of a formula
+_TYPESCRIPT = 0.8  # of a document's letters
 _LONGEST = 20_000  # characters: so long a text is no paragraph, and joining on would take ever longer
 
 
@@ -43,6 +44,7 @@ def segments_of(pages: Sequence[ReadPage], bookmarks: Sequence[Bookmark]) -> tup
         bookmarks: the file's outline.
     """
     _drop_running_heads(pages)
+    _tell_typescript(pages)
     headings = Headings(
         [[part.paragraph for part in read.parts if _is_body(part)] for read in pages],
         pages=[read.page.number - 1 for read in pages],
@@ -70,6 +72,17 @@ def _drop_running_heads(pages: Sequence[ReadPage]) -> None:
     for place, (read, parts) in enumerate(zip(pages, texts, strict=True)):
         dropped = {id(part) for index, part in enumerate(parts) if (place, index) in heads}
         read.parts = [part for part in read.parts if id(part) not in dropped]
+
+
+def _tell_typescript(pages: Sequence[ReadPage]) -> None:
+    """Take what is set in type of one width for text where nearly all is, as in a typescript."""
+    texts = [part for read in pages for part in read.parts if part.kind == "text"]
+    code = [part for part in texts if part.role == "code"]
+    letters = sum(len(part.paragraph.text) for part in texts)
+    if sum(len(part.paragraph.text) for part in code) > _TYPESCRIPT * letters:
+        for part in code:
+            part.role = "body"
+            part.paragraph = replace(part.paragraph, text=" ".join(part.paragraph.text.split()))
 
 
 def _join_over_breaks(pages: Sequence[ReadPage], headings: Headings) -> None:

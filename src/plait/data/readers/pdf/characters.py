@@ -11,6 +11,7 @@ import ctypes
 import math
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Any
 
 import pypdfium2
@@ -42,6 +43,12 @@ _HYPHENS = "\x02\ufffe"
 _HAS_ACCENT = re.compile(f"[{''.join(ACCENTS)}]")
 _BOLD_NAME = re.compile(r"bold|black|heavy|semib|demi|(?:^|[-+])(?:cmbx|sfbx|ecbx|ptmb|phvb)", re.I)
 _BOLD_WEIGHT = 600
+_FIXED_NAME = re.compile(
+    r"mono(?!type)|cour|cursor|nimbusmon|typewriter|consol|menlo|fixed|lettergothic|"
+    r"(?:^|[-+])(?:(?:cm|ec|sf|lm|sl)(?:sl|vt|it)?tt|pcr)",
+    re.I,
+)
+_FIXED_PITCH = 1  # a flag of the font's description
 _WIDEST_LETTER = 1.6  # of the height of its line; what is wider holds a gap
 _EAST_ASIAN = "\u2e80"  # letters that may stand below each other begin here
 _LONGEST_GLYPH = 4  # letters
@@ -303,16 +310,26 @@ class TextLayer:
         if not (math.isfinite(size) and size > 0.5):
             size = piece.bottom - piece.top
         box = self._frames[piece.turn].back(Rect(piece.left, piece.top, piece.right, piece.bottom))
-        bold = self._is_bold(typical) and self._is_bold(piece.last)
-        return Line(text, box, size, bold, piece.turn)
+        (bold, fixed), (bold_end, fixed_end) = self._type(typical), self._type(piece.last)
+        return Line(text, box, size, bold and bold_end, piece.turn, fixed and fixed_end)
 
-    def _is_bold(self, index: int) -> bool:
-        """Tell whether a character is set in a bold font, by the font's name or its weight."""
+    def _type(self, index: int) -> tuple[bool, bool]:
+        """Tell whether a character's font is bold, and whether its letters are of one width.
+
+        By the font's name; by its weight and flags where it has none.
+        """
         flags = ctypes.c_int()
         length = pdfium.FPDFText_GetFontInfo(self._layer, index, self._name, 128, flags)
-        if 1 < length <= 128 and _BOLD_NAME.search(self._name.value.decode("latin-1")):
-            return True
-        return length <= 1 and int(pdfium.FPDFText_GetFontWeight(self._layer, index)) >= _BOLD_WEIGHT
+        if 1 < length <= 128:
+            return _kinds_of(self._name.value)
+        bold = int(pdfium.FPDFText_GetFontWeight(self._layer, index)) >= _BOLD_WEIGHT
+        return bold, bool(flags.value & _FIXED_PITCH)
+
+
+@lru_cache(maxsize=512)
+def _kinds_of(font: bytes) -> tuple[bool, bool]:
+    name = font.decode("latin-1")
+    return _BOLD_NAME.search(name) is not None, _FIXED_NAME.search(name) is not None
 
 
 # The function of `pdfium`, without the conversions that cost more than what it does.

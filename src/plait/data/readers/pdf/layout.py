@@ -96,13 +96,13 @@ def _beside(line: Line, run: Line) -> Line:
     gap = run.box.left - line.box.right
     size = line.size if len(line.text) >= len(run.text) else run.size
     box = union((line.box, run.box))
-    bold = line.bold and run.bold
+    bold, fixed = line.bold and run.bold, line.fixed and run.fixed
     if gap < 0.25 * size and min(line.size, run.size) < 0.85 * max(line.size, run.size):
         text = with_raised_marks(line.text + run.text) if _is_raised(line, run) else line.text + run.text
-        return Line(text, box, size, bold, line.turn)
+        return Line(text, box, size, bold, line.turn, fixed)
     close = 0.6 if is_east_asian(line.text[-1:]) and is_east_asian(run.text[:1]) else 0.12
     space = "" if gap < close * max(line.size, run.size) else " "
-    return Line(line.text + space + run.text, box, size, bold, line.turn)
+    return Line(line.text + space + run.text, box, size, bold, line.turn, fixed)
 
 
 def _is_raised(line: Line, run: Line) -> bool:

@@ -13,6 +13,7 @@ from plait.data.readers.lines import Line
 from plait.data.readers.pdf.layout import is_east_asian
 
 HYPHEN_AT_END = "\xad"  # in a text: the line ended with a hyphen here
+_WIDEST_IN_CODE = 3.0  # of the type size: one empty line
 _WIDEST_LEADING = 2.5  # of the type size; wider gaps part paragraphs
 _BULLET = re.compile(r"^(?:[•·▪‣◦∙–—*-]|\(?(?:\d{1,2}|[a-z]|[ivx]{1,4})[.)]|\[\d{1,3}\])\s")
 _HANGING = re.compile(r"^(?:and|or|to|und|oder|bis|et|ou|y|e|o)\b")  # "pre- and post-processing"
@@ -28,6 +29,7 @@ class Paragraph:
         size: of its type, in points.
         lines: how many there are; pieces of one row are one.
         bold: whether all of them are.
+        is_code: whether all are set in type of one width; their ends and indents are kept.
         is_full: whether the last line fills its column, so that it may go on in the next.
     """
 
@@ -37,6 +39,7 @@ class Paragraph:
     lines: int = 1
     bold: bool = False
     is_full: bool = False
+    is_code: bool = False
 
 
 def leading_of(lines: Sequence[Line]) -> float:
@@ -124,6 +127,10 @@ def _begins(group: Sequence[Line], line: Line, column: Rect, leading: float) -> 
         last.box.height, line.box.height
     ):
         return False  # the same row: a table, or a formula with its number
+    if last.fixed != line.fixed:
+        return True
+    if line.fixed:
+        return not 0 < line.box.top - last.box.top < _WIDEST_IN_CODE * last.size
     if line.box.top - last.box.top > max(1.3 * leading, 1.35 * last.size) or line.box.top < last.box.top:
         return True
     if not 0.87 < line.size / (last.size or 1.0) < 1.15 or _BULLET.match(line.text):
@@ -144,11 +151,27 @@ def _is_heading(group: Sequence[Line], line: Line) -> bool:
 def _paragraph(group: Sequence[Line], column: Rect) -> Paragraph:
     main = max(group, key=lambda line: len(line.text))
     last = group[-1]
+    is_code = all(line.fixed for line in group)
     return Paragraph(
-        joined_lines(group),
+        _listing(group) if is_code else joined_lines(group),
         union(line.box for line in group),
         main.size,
         1 + sum(not _on_row(line, before) for before, line in pairwise(group)),
         all(line.bold for line in group),
         last.box.right > column.right - 0.04 * column.width - 0.5 * last.size,
+        is_code,
     )
+
+
+def _listing(group: Sequence[Line]) -> str:
+    """Return lines of code with their ends, and indented as they stand."""
+    left = min(line.box.left for line in group)
+    longest = max(group, key=lambda line: len(line.text))
+    letter = longest.box.width / len(longest.text)
+    rows = [" " * round((group[0].box.left - left) / letter) + group[0].text]
+    for before, line in pairwise(group):
+        if _on_row(line, before):
+            rows[-1] += " " * max(1, round((line.box.left - before.box.right) / letter)) + line.text
+        else:
+            rows.append(" " * round((line.box.left - left) / letter) + line.text)
+    return "\n".join(rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from plait.data.readers.captions import find_captions, label_of
@@ -137,7 +137,7 @@ def parts_of(
 
 
 def _moved(line: Line, box: Rect) -> Line:
-    return line if box == line.box else Line(line.text, box, line.size, line.bold, line.turn)
+    return line if box == line.box else replace(line, box=box)
 
 
 def _figures(content: PageContent, pictures: Sequence[Picture | None]) -> list[_Shown]:
@@ -199,7 +199,8 @@ def _texts(lines: Sequence[Line], leading: float, run: int, *, role: TextRole = 
         ends = [(caption.first, max(caption.lines) + 1) for caption in find_captions(lines)]
         breaks = frozenset(i for span in ends for i in span)
     return [
-        Part("text", paragraph, run, role) for paragraph in paragraphs(lines, leading=leading, breaks=breaks)
+        Part("text", paragraph, run, "code" if paragraph.is_code and role == "body" else role)
+        for paragraph in paragraphs(lines, leading=leading, breaks=breaks)
     ]
 
 

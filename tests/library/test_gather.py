@@ -195,3 +195,9 @@ def test_what_lies_below_a_folder(tmp_path: Path) -> None:
     assert is_below("/x/y.md", Path("/"), tmp_path)
     for source in ("ab/c.md", "/x/y.md", "https://a.org/x", piped_source("x")):
         assert not is_below(source, tmp_path / "a", tmp_path)
+
+
+def test_subtitles_beside_a_recording_are_read_with_it_and_not_again(tmp_path: Path) -> None:
+    put(tmp_path, "talk.mp4", "talk.srt", "talk.de.vtt", "other.srt")
+    assert sources(gather([tmp_path], library_root=tmp_path)) == ["other.srt", "talk.mp4"]
+    assert sources(gather([tmp_path / "talk.srt"], library_root=tmp_path)) == ["talk.srt"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import stat
 from array import array
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import overload
 
-from plait.data.readers.base import IMAGE_SUFFIXES
+from plait.data.readers.base import IMAGE_SUFFIXES, SUBTITLE_SUFFIXES, VIDEO_SUFFIXES
 from plait.errors import MissingPathError
 from plait.library.ignoring import Rules
 from plait.library.reports import Failure
@@ -241,6 +242,8 @@ class _Gathering:
         )
 
     def _keep(self, met: Met, *, root: Path, named: Path | None = None) -> None:
+        if not named and _belongs_to_a_recording(met):
+            return
         if self._has_name_of_its_own(met):
             is_picture = named is None and os.path.splitext(met.name)[1].lower() in IMAGE_SUFFIXES
             kept = self.gathered.pictures if is_picture else self.gathered.documents
@@ -261,3 +264,14 @@ class _Gathering:
 
     def _skip(self, path: Path, reason: str, remedy: str) -> None:
         self.gathered.skipped.append(Failure(source_of(path, self._library_root), reason, remedy))
+
+
+def _belongs_to_a_recording(met: Met) -> bool:
+    """Tell whether a file holds the subtitles of a recording beside it, with which they are read."""
+    stem, suffix = os.path.splitext(met.name)
+    if suffix.lower() not in SUBTITLE_SUFFIXES or importlib.util.find_spec("cv2") is None:
+        return False
+    stems = (stem, os.path.splitext(stem)[0])  # "talk.en.srt" belongs to "talk.mp4"
+    return any(
+        os.path.exists(os.path.join(met.folder, name + kind)) for name in stems for kind in VIDEO_SUFFIXES
+    )

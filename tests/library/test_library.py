@@ -222,14 +222,24 @@ def test_an_empty_folder_adds_nothing_and_a_search_in_it_says_so(tmp_path: Path)
         assert library.search(Query.of("anything")) == []
 
 
-def test_progress_counts_every_file_up_to_the_total(manual: Path) -> None:
+def test_progress_counts_files_once_they_are_stored_and_bytes_while_they_are_encoded(tmp_path: Path) -> None:
+    text = "".join(f"# Part {n}\n\nWords of the part number {n}.\n\n" for n in range(150))
+    for name in ("a.md", "b.md", "c.md"):
+        (tmp_path / name).write_text(text)
+    (tmp_path / "bad.pdf").write_bytes(b"%PDF-1.4")
+    total = sum(path.stat().st_size for path in tmp_path.iterdir())
     seen: list[Progress] = []
-    with Library(manual, encoder=TinyEncoder()) as library:
-        library.add(
-            [manual / "boiler.html", manual / "grinder.html", manual / "warranty.html"], progress=seen.append
-        )
-    assert [event.done for event in seen] == [1, 2, 3]
-    assert {event.total for event in seen} == {3}
+    with Library(tmp_path, encoder=TinyEncoder()) as library:
+        library.add([tmp_path], progress=seen.append)
+        done, sizes = [event.done for event in seen], [event.bytes_done for event in seen]
+        assert (done[-1], sizes[-1]) == (4, total)
+        assert {(event.total, event.bytes_total) for event in seen} == {(4, total)}
+        assert done == sorted(done)
+        assert sizes == sorted(sizes)
+        assert len(set(sizes)) > 6  # told between files, too
+        seen.clear()
+        library.add([tmp_path], progress=seen.append)
+    assert [event.done for event in seen] == [1, 2, 3, 4]
 
 
 def test_an_interrupted_add_keeps_what_was_stored_and_goes_on(tmp_path: Path) -> None:
@@ -237,7 +247,7 @@ def test_an_interrupted_add_keeps_what_was_stored_and_goes_on(tmp_path: Path) ->
         page(tmp_path, f"p{number:02}", title=f"Page {number}", text=f"words number {number}")
 
     def stop(event: Progress) -> None:
-        if event.done == 30:
+        if event.done >= 30:
             raise KeyboardInterrupt
 
     with Library(tmp_path, encoder=TinyEncoder()) as library:

@@ -17,6 +17,7 @@ from plait.errors import ReadError
 from plait.index.base import Entry, Index, StoredDocument
 from plait.library.folder import LibraryFolder
 from plait.library.gather import Files, Found
+from plait.library.meter import Meter
 from plait.library.reading import Read, Reading, drop, limits_of
 from plait.library.reports import ProgressCallback
 from plait.library.sources import INSIDE
@@ -28,6 +29,7 @@ from plait.settings import Settings
 # A batch is closed when it holds this many units, so that one long document among short ones
 # does not make it large. One document is never split: it is stored whole or not at all.
 _BATCH_UNITS = 256
+_UNITS_AT_ONCE = 64  # are encoded between two tellings of progress
 _MOST_ROOTS = 200  # that a reading process is confined to; where there are more, to the folder of all
 
 
@@ -48,6 +50,8 @@ class Ingest:
         self._encoder = encoder
         self._settings = settings
         self._progress = progress
+        self._meter = Meter()
+        self._told = 0  # bytes of the batch under way that progress was told of
         self._stored = {document.source: document for document in index.documents()}
         self._known = {document.id for document in self._stored.values()}
         self._held: dict[str, dict[str, str]] = {}  # archive -> source of what it holds -> id
@@ -71,14 +75,8 @@ class Ingest:
             pictures: read last: those that a document shows are not stored on their own.
             bytes_total: the size of all together, for progress; 0 tells it by their number.
         """
-        reading = Reading(
-            stored=self._stored,
-            pictures=self._pictures,
-            tally=self.tally,
-            progress=self._progress,
-            total=len(documents) + len(pictures),
-            bytes_total=bytes_total,
-        )
+        self._meter = Meter(self._progress, total=len(documents) + len(pictures), bytes_total=bytes_total)
+        reading = Reading(stored=self._stored, pictures=self._pictures, tally=self.tally, meter=self._meter)
         roots = _roots(documents, pictures)
         pool = ReaderPool(self._settings.read_workers, limits_of(self._settings), roots)
         with self._folder.spool() as spool, pool:
@@ -88,7 +86,10 @@ class Ingest:
 
     def store(self, batch: Sequence[Read]) -> None:
         """Encode a batch and make it durable, all of it or none."""
-        batch, flat, vectors = self._encoded(batch)
+        size, self._told = sum(read.size for read in batch), 0
+        files = sum(read.files for read in batch)
+        last = batch[-1].document.source
+        batch, flat, vectors = self._encoded(batch, size)
         entries = []
         for read in batch:
             of_document = tuple(next(vectors) for _ in read.units)
@@ -106,29 +107,43 @@ class Ingest:
         self.tally.units += len(flat)
         self.tally.figures += sum(len(unit.figures) for unit in flat)
         self.tally.tables += sum(len(unit.tables) for unit in flat)
-        self.tally.pages += sum(len(read.document.pages) for read in batch)
+        pages = sum(len(read.document.pages) for read in batch)
+        self.tally.pages += pages
+        self._meter.advance(last, files=files, size=max(0, size - self._told), pages=pages)
 
-    def _encoded(self, batch: Sequence[Read]) -> tuple[Sequence[Read], list[Unit], Iterator[UnitVectors]]:
+    def _encoded(
+        self, batch: Sequence[Read], size: int
+    ) -> tuple[Sequence[Read], list[Unit], Iterator[UnitVectors]]:
         """Return the documents that could be encoded, their units, and those units' vectors."""
         flat = [unit for read in batch for unit in read.units]
         try:
-            return batch, flat, iter(self._vectors(flat))
+            return batch, flat, iter(self._vectors(flat, batch[-1].document.source, size))
         except ReadError as error:
             if len(batch) == 1:
                 self.tally.fail(ReadError(batch[0].document.source, error.reason, error.remedy))
                 return [], [], iter(())
-        parts = [self._encoded([read]) for read in batch]  # one at a time, to leave out the one at fault
+        parts = [self._encoded([read], 0) for read in batch]  # one at a time, to leave out the one at fault
         return (
             [read for reads, _, _ in parts for read in reads],
             [unit for _, units, _ in parts for unit in units],
             itertools.chain.from_iterable(vectors for _, _, vectors in parts),
         )
 
-    def _vectors(self, units: Sequence[Unit]) -> list[UnitVectors]:
-        """Return the units' vectors; count the windows made, and the texts cut, of those that have some."""
+    def _vectors(self, units: Sequence[Unit], source: str, size: int) -> list[UnitVectors]:
+        """Return the units' vectors; count the windows made, and the texts cut, of those that have some.
+
+        Args:
+            size: of the files that the units are of; progress is told as if all units weighed the same.
+        """
         encoder = self._encoder()
         windows, truncated = encoder.windows, encoder.truncated
-        vectors = encoder.encode_units(units)
+        vectors: list[UnitVectors] = []
+        for begin in range(0, len(units), _UNITS_AT_ONCE):
+            some = units[begin : begin + _UNITS_AT_ONCE]
+            vectors += encoder.encode_units(some)
+            part = min(size * len(some) // len(units), size - self._told)
+            self._told += part
+            self._meter.advance(source, size=part)
         self.tally.windows += encoder.windows - windows
         self.tally.truncated += encoder.truncated - truncated
         return vectors

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from plait.data.readers.base import IMAGE_SUFFIXES, ReadLimits
@@ -13,7 +13,7 @@ from plait.data.segmenting import units as units_of
 from plait.errors import ReadError
 from plait.index.base import StoredDocument
 from plait.library.gather import Found, sha256_of
-from plait.library.reports import Progress, ProgressCallback
+from plait.library.meter import Meter
 from plait.library.tally import Tally
 from plait.schema import Document, Unit
 from plait.settings import Settings
@@ -26,6 +26,7 @@ class Read:
     Attributes:
         spool: the folder of its pictures, deleted once it is stored; None when they are the caller's.
         held: sources of all that an archive or message holds; None for what holds nothing.
+        files, size: what it counts for in the progress of an `add`: nothing, for what an archive holds.
     """
 
     document: Document
@@ -33,6 +34,8 @@ class Read:
     content_sha256: str
     spool: Path | None = None
     held: frozenset[str] | None = None
+    files: int = 0
+    size: int = 0
 
 
 class Reading:
@@ -42,7 +45,7 @@ class Reading:
         stored: what the library holds, by source.
         pictures: sha256 of every picture it shows; those of what is read are added.
         tally: counts what is skipped and what fails.
-        total, bytes_total: how many files there are in all, and their size, for progress.
+        meter: told of what is skipped and what fails; the caller tells it of what is given.
     """
 
     def __init__(
@@ -51,15 +54,12 @@ class Reading:
         stored: Mapping[str, StoredDocument],
         pictures: set[str],
         tally: Tally,
-        progress: ProgressCallback | None,
-        total: int,
-        bytes_total: int,
+        meter: Meter,
     ) -> None:
         self._stored = stored
         self._pictures = pictures
         self._tally = tally
-        self._tell = progress
-        self._at = Progress(0, total, "", 0, bytes_total, 0)
+        self._meter = meter
 
     def read(
         self, files: Sequence[Found], pool: ReaderPool, spool: Path, *, force: bool = False
@@ -79,11 +79,11 @@ class Reading:
                 read = self._held(outcome, force=force)
             if read is None:
                 drop(outcome.spool)
+                size = outcome.item.bytes if outcome.is_last else 0
+                self._meter.advance(outcome.source, files=int(outcome.is_last), size=size)
             else:
                 self._pictures |= {p.sha256 for unit in read.units for p in unit.pictures}
                 yield read
-            size = outcome.item.bytes if outcome.is_last else 0
-            self._advance(outcome.source, outcome.is_last, size, _pages(outcome))
 
     def _wanted(self, files: Sequence[Found], digests: dict[str, str], force: bool) -> Iterator[Found]:
         """Give the files to read, noting their digests; count the others."""
@@ -116,7 +116,7 @@ class Reading:
             self._tally.fail(_empty(outcome.source))
             return None
         kept = frozenset(held) if held or result.attachments else None
-        return Read(result, units, digest, outcome.spool, kept)
+        return Read(result, units, digest, outcome.spool, kept, files=1, size=outcome.item.bytes)
 
     def _held(self, outcome: Outcome[Found], *, force: bool) -> Read | None:
         """Return what was read of a file that another holds; None if that changes nothing."""
@@ -148,15 +148,7 @@ class Reading:
 
     def _pass(self, file: Found) -> None:
         """Count a file that is not read."""
-        self._advance(file.source, 1, file.bytes)
-
-    def _advance(self, source: str, files: int, size: int, pages: int = 0) -> None:
-        at = self._at
-        self._at = replace(
-            at, done=at.done + files, source=source, bytes_done=at.bytes_done + size, pages=at.pages + pages
-        )
-        if self._tell is not None:
-            self._tell(self._at)
+        self._meter.advance(file.source, files=1, size=file.bytes)
 
 
 def limits_of(settings: Settings) -> ReadLimits:
@@ -181,10 +173,6 @@ def drop(spool: Path | None) -> None:
     """Delete the folder of a document's pictures."""
     if spool is not None:
         shutil.rmtree(spool, ignore_errors=True)
-
-
-def _pages(outcome: Outcome[Found]) -> int:
-    return len(outcome.result.pages) if isinstance(outcome.result, Document) else 0
 
 
 def _empty(source: str) -> ReadError:

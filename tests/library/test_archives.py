@@ -86,8 +86,12 @@ def test_removing_an_archive_removes_what_it_held(library: Library, manuals: Pat
     assert library.remove([manuals]) == 3
     assert library.documents() == []
     library.add([manuals])
+    own = next(d.id for d in library.documents() if d.source == "manuals.zip")
+    assert library.remove([own]) == 3
+    library.add([manuals])
+    assert library.remove(["manuals.zip!/notes.md"]) == 1
     manuals.unlink()
-    assert library.remove_missing() == 3
+    assert library.remove_missing() == 2
 
 
 def test_a_message_is_found_by_its_body_and_by_what_is_attached(library: Library, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from plait.errors import MissingPathError
 from plait.library.gather import Gathered, gather, sha256_of
-from plait.library.sources import is_below, is_gone, piped_source
+from plait.library.sources import holders, is_below, is_gone, piped_source
 
 
 def put(folder: Path, *names: str) -> None:
@@ -201,3 +201,8 @@ def test_subtitles_beside_a_recording_are_read_with_it_and_not_again(tmp_path: P
     put(tmp_path, "talk.mp4", "talk.srt", "talk.de.vtt", "other.srt")
     assert sources(gather([tmp_path], library_root=tmp_path)) == ["other.srt", "talk.mp4"]
     assert sources(gather([tmp_path / "talk.srt"], library_root=tmp_path)) == ["talk.srt"]
+
+
+def test_what_holds_a_source_is_named_from_the_outermost() -> None:
+    assert holders("a.zip!/b/c.eml!/d.pdf") == ["a.zip", "a.zip!/b/c.eml", "a.zip!/b/c.eml!/d.pdf"]
+    assert holders("a/b.pdf") == ["a/b.pdf"]

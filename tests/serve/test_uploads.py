@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.helpers.tiny_encoder import TinyEncoder
 
+from plait import Library
 from plait.errors import InputError
-from plait.serve.uploads import safe_name
+from plait.serve.uploads import FOLDER, add_upload, safe_name
 
 
 @pytest.mark.parametrize(
@@ -45,3 +49,15 @@ def test_no_name_leaves_the_folder_or_hides_in_it(sent: str) -> None:
     assert not name.startswith(".")
     assert len(name.encode("utf-8", "surrogatepass")) <= 255
     assert name.isprintable()
+
+
+def test_an_archive_is_kept_where_only_a_member_cannot_be_read(tmp_path: Path) -> None:
+    sent = io.BytesIO()
+    with zipfile.ZipFile(sent, "w") as archive:
+        archive.writestr("good.txt", "The fan belt is worn.")
+        archive.writestr("bad.pdf", b"%PDF-1.4 nothing")
+    with Library(tmp_path, encoder=TinyEncoder()) as library:
+        report = add_upload(library, "parts.zip", io.BytesIO(sent.getvalue()))
+        assert [failure.source.rpartition("/")[2] for failure in report.failed] == ["bad.pdf"]
+        assert (library.folder / FOLDER / "parts.zip").read_bytes() == sent.getvalue()
+        assert len(library.documents()) == 2

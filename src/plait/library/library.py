@@ -25,7 +25,7 @@ from plait.library.ingest import Ingest
 from plait.library.manifest import FORMAT, Manifest
 from plait.library.reading import Read
 from plait.library.reports import AddReport, LibraryStatus, ProgressCallback
-from plait.library.sources import INSIDE, is_gone, source_of
+from plait.library.sources import holders, is_gone, source_of
 from plait.schema import Document, Hit, Hits, Picture, Query, Unit
 from plait.scoring.vectors import Rung
 from plait.search.fusion import Method
@@ -218,7 +218,10 @@ class Library:
         return answer(query, self.search(query, k=k), generator=generator)
 
     def remove(self, targets: Sequence[str | Path]) -> int:
-        """Remove documents by path, folder, shell pattern or id; return how many went."""
+        """Remove documents by path, folder, shell pattern or id; return how many went.
+
+        What an archive or a message holds goes with it.
+        """
         if self._manifest is None:
             return 0
         with self._folder.writing():
@@ -227,7 +230,8 @@ class Library:
             documents = index.documents()
             ids = {d.id for d in documents} & {str(target) for target in targets}
             others = [target for target in targets if str(target) not in ids]
-            wanted = [d.id for d in documents if d.id in ids or any(self._means(t, d) for t in others)]
+            named = {d.source for d in documents if d.id in ids or any(self._means(t, d) for t in others)}
+            wanted = [d.id for d in documents if not named.isdisjoint(holders(d.source))]
             count = index.remove(wanted) if wanted else 0
             self._written(count > 0)
         return count
@@ -518,11 +522,10 @@ class Library:
         name = str(target)
         source = source_of(Path(os.path.abspath(name)), self._folder.root)
         below = "" if source == "." else source.rstrip("/") + "/"
-        held = (f"{name}{INSIDE}", f"{source}{INSIDE}")
         return (
             document.id == name
             or document.source in (name, source)
-            or document.source.startswith((below, *held))
+            or document.source.startswith(below)
             or fnmatch.fnmatchcase(document.source, name)
         )
 

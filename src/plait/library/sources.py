@@ -42,6 +42,12 @@ def is_gone(source: str, library_root: Path) -> bool:
     )
 
 
+def holders(source: str) -> list[str]:
+    """Return a source, and the archives and messages that hold it: "a.zip!/b.eml" is held by "a.zip"."""
+    parts = source.split(INSIDE)
+    return [INSIDE.join(parts[:depth]) for depth in range(1, len(parts) + 1)]
+
+
 def is_below(source: str, folder: Path, library_root: Path) -> bool:
     """Tell whether a source is a file in a folder, given by its absolute path, or in one below it."""
     if is_address(source) or source.startswith(_PIPED):

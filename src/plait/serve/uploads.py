@@ -12,6 +12,7 @@ from typing import IO
 
 from plait.errors import InputError
 from plait.library import AddReport, Library
+from plait.library.sources import INSIDE
 
 FOLDER = "uploads"
 
@@ -19,7 +20,8 @@ FOLDER = "uploads"
 def add_upload(library: Library, name: str, data: IO[bytes]) -> AddReport:
     """Keep a sent file and add it; sending the same name again replaces the document.
 
-    A file that cannot be read is not kept, and what stood under its name before stays.
+    A file that cannot be read is not kept, and what stood under its name before stays. An archive is kept
+    also where some of what it holds cannot be read.
 
     Args:
         name: what the client calls the file; only its last part is used.
@@ -37,7 +39,7 @@ def add_upload(library: Library, name: str, data: IO[bytes]) -> AddReport:
     except BaseException:
         _put_back(target, before)
         raise
-    if report.failed:
+    if any(INSIDE not in failure.source for failure in report.failed):
         _put_back(target, before)
     elif before is not None:
         before.unlink()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zipfile
 import zlib
 
 import pytest
@@ -224,3 +225,11 @@ def test_animations_give_their_first_frame(tmp_path, read):
     (tmp_path / "moving.gif").write_bytes(buffer.getvalue())
     with Image.open(read(tmp_path / "moving.gif").segments[0].picture.path) as kept:
         assert kept.convert("RGB").getpixel((3, 3)) == (255, 0, 0)
+
+
+def test_a_file_that_only_speaks_of_pdf_or_packs_one_is_no_pdf(tmp_path, read):
+    (tmp_path / "notes.txt").write_text("Every PDF begins with %PDF-1.4 or the like.")
+    assert read(tmp_path / "notes.txt").metadata["type"] == "text"
+    with zipfile.ZipFile(tmp_path / "packed.zip", "w") as archive:  # stored as it is, not compressed
+        archive.writestr("a.pdf", b"%PDF-1.4 nothing")
+    assert [held.name for held in read(tmp_path / "packed.zip").attachments] == ["a.pdf"]

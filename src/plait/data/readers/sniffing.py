@@ -164,8 +164,7 @@ def _head(task: ReadTask, limits: ReadLimits) -> bytes:
 
 
 def _by_content(head: bytes, path: Path) -> Kind | None:
-    # Readers of PDF accept its mark anywhere in the first kilobyte, after mail headers and the like.
-    if b"%PDF-" in head[:1024]:
+    if head.startswith(b"%PDF-"):
         return "pdf"
     if head.startswith(_IMAGE_HEADS) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
         return "image"
@@ -177,6 +176,10 @@ def _by_content(head: bytes, path: Path) -> Kind | None:
         return "video"
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _in_zip(path)
+    # Readers of PDF accept its mark anywhere in the first kilobyte, after mail headers and the like; but a
+    # page that only speaks of it is none.
+    if b"%PDF-" in head[:1024] and _BY_SUFFIX.get(path.suffix.lower()) in (None, "pdf"):
+        return "pdf"
     # UTF-16 reads like this without its zeros.
     plain = head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe")
     if _SVG_HEAD.match(plain):

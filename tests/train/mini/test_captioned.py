@@ -1,7 +1,6 @@
 """Readers of captioned pictures, each on a few files in its form."""
 
 import json
-import sys
 import zipfile
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 from PIL import Image
 from tests.helpers.tiny_packages import drawing
 
-from plait.errors import InputError, MissingExtraError
+from plait.errors import InputError
 from plait.train.mini.captioned import clip_art, emoji, emoji_names, files, furniture, icons
 
 SQUARE = '<path fill="currentColor" d="M2 2h12v12H2z"/>'
@@ -110,19 +109,6 @@ def test_the_same_icon_has_the_same_ink_and_others_have_others(tmp_path: Path) -
     inks = [[one.opened().getpixel((128, 128)) for one in icons("set", tmp_path, most=9)] for _ in range(2)]
     assert inks[0] == inks[1]
     assert len(set(inks[0])) > 2
-
-
-def test_without_a_renderer_an_icon_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write_icons(tmp_path, ("square",))
-    monkeypatch.setitem(sys.modules, "resvg_py", None)
-    (square,) = icons("set", tmp_path, most=1)
-    with pytest.raises(MissingExtraError, match="pip install"):
-        square.opened()
-
-
-# --- clip art ---
 
 
 def write_art(folder: Path, path: str, head: str) -> None:

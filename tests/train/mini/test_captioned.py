@@ -111,6 +111,9 @@ def test_the_same_icon_has_the_same_ink_and_others_have_others(tmp_path: Path) -
     assert len(set(inks[0])) > 2
 
 
+# --- clip art ---
+
+
 def write_art(folder: Path, path: str, head: str) -> None:
     (folder / path).parent.mkdir(parents=True, exist_ok=True)
     (folder / path).write_text(f"<svg>{head}</svg>")

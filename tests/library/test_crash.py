@@ -15,7 +15,7 @@ from tests.library import crash_worker
 from plait import Library, Query
 
 PAGES = 5
-KILLS = 12
+KILLS = 8
 
 
 class Adding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import sys
@@ -12,9 +13,10 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from plait import Library
+if TYPE_CHECKING:
+    from plait import Library
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
@@ -45,9 +47,13 @@ class TreePeak:
 
     def _watch(self) -> None:
         while True:
-            self.peak_mb = max(self.peak_mb, sum(map(resident_bytes, tree(os.getpid()))) / 1e6)
+            self._look([resident_bytes(process) / 1e6 for process in tree(os.getpid())])
             if self._over.wait(self._every_seconds):
                 return
+
+    def _look(self, resident_mb: Sequence[float]) -> None:
+        """Take in the sizes of this process and of each of its descendants."""
+        self.peak_mb = max(self.peak_mb, sum(resident_mb))
 
 
 def tree(process: int) -> list[int]:
@@ -164,3 +170,11 @@ class _Counter:
         if event.done % 10 == 0 or event.done == event.total:
             end = "\n" if event.done == event.total else ""
             print(f"\radded {event.done} of {event.total}", end=end, file=sys.stderr, flush=True)
+
+
+def keep_table(rows: Sequence[Any], table: str, file: Path, **settings: Any) -> None:
+    """Write results (dataclasses) as JSON, and their table as Markdown, with machine and settings."""
+    on = machine()
+    found = {"machine": on, **settings, "rows": [asdict(row) for row in rows]}
+    file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    file.with_suffix(".md").write_text(f"{table}\n\n{described(on)}\n", encoding="utf-8")

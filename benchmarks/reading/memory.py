@@ -11,22 +11,20 @@ second. Pages that parent and child share count for both.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import cycle
 from pathlib import Path
-from types import TracebackType
 
 import pypdfium2
+
+from benchmarks.measuring import TreePeak, keep_table
 
 RESULTS = Path(__file__).parents[1] / "results"
 _WAYS = {"one": "one PDF", "many": "many PDFs"}
@@ -75,7 +73,7 @@ def main() -> None:
             print(_line(peaks[-1]), file=sys.stderr)
     print(to_markdown(peaks))
     if asked.write:
-        keep(peaks, RESULTS / f"reading-{asked.write}.json")
+        keep_table(peaks, to_markdown(peaks), RESULTS / f"reading-{asked.write}.json")
 
 
 def measured(what: str, files: Sequence[Path], *, dpi: int) -> Peak:
@@ -109,59 +107,27 @@ def measured(what: str, files: Sequence[Path], *, dpi: int) -> Peak:
         file_mb=sum(path.stat().st_size for path in files) / 1e6,
         parent_mb=watch.parent_mb,
         child_mb=watch.child_mb,
-        both_mb=watch.both_mb,
+        both_mb=watch.peak_mb,
         seconds=time.perf_counter() - started,
     )
 
 
-class Watch:
-    """Looks at the memory of this process and of its children while a `with` block runs (Linux).
+class Watch(TreePeak):
+    """Looks at the memory of this process and of its children, apart, while a `with` block runs (Linux).
 
     Attributes:
         parent_mb, child_mb: the most that this process, and any one child, had resident.
-        both_mb: the most that all had at one time.
     """
 
-    def __init__(self, *, every_seconds: float = 0.05) -> None:
-        self.parent_mb = self.child_mb = self.both_mb = 0.0
-        self._every_seconds = every_seconds
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
+    def __init__(self) -> None:
+        super().__init__()
+        self.parent_mb = self.child_mb = 0.0
 
-    def __enter__(self) -> Watch:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _look(self) -> None:
-        while not self._over.wait(self._every_seconds):
-            own = _resident_mb(os.getpid())
-            children = [_resident_mb(child) for child in _children()]
-            self.parent_mb = max(self.parent_mb, own)
-            self.child_mb = max(self.child_mb, *children, 0.0)
-            self.both_mb = max(self.both_mb, own + sum(children))
-
-
-def _children() -> list[int]:
-    """Return the ids of this process's children; those of each of its threads."""
-    found: list[int] = []
-    for file in Path("/proc/self/task").glob("*/children"):
-        with contextlib.suppress(OSError):  # a thread that has just ended
-            found += map(int, file.read_text().split())
-    return found
-
-
-def _resident_mb(process: int) -> float:
-    """Return the resident size of a process, 0 if it has ended."""
-    try:
-        return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
-    except (OSError, IndexError):
-        return 0.0
+    def _look(self, resident_mb: Sequence[float]) -> None:
+        super()._look(resident_mb)
+        own, *children = resident_mb
+        self.parent_mb = max(self.parent_mb, own)
+        self.child_mb = max(self.child_mb, *children, 0.0)
 
 
 def _files(way: str, pages: int, folder: Path) -> list[Path]:
@@ -205,16 +171,6 @@ def _in_new_process(way: str, files: Sequence[Path], dpi: int, folder: Path) -> 
     ]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return Peak(**json.loads(done.stdout))
-
-
-def keep(peaks: Sequence[Peak], file: Path) -> None:
-    """Write results, and their table beside them."""
-    from benchmarks.measuring import described, machine  # loads all of plait
-
-    on = machine()
-    found = {"machine": on, "rows": [asdict(peak) for peak in peaks]}
-    file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    file.with_suffix(".md").write_text(f"{to_markdown(peaks)}\n\n{described(on)}\n", encoding="utf-8")
 
 
 def to_markdown(peaks: Sequence[Peak]) -> str:

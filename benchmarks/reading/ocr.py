@@ -10,7 +10,6 @@ stands in figures and in formulas is left out, on both sides; quotes and dashes 
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import random
 import resource
@@ -19,7 +18,7 @@ import tempfile
 import time
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, median
 
@@ -27,6 +26,7 @@ import numpy as np
 import pypdfium2
 from PIL import Image, ImageFilter
 
+from benchmarks.measuring import keep_table
 from benchmarks.reading.sample import SEED, Article, make
 from plait.data.readers import ocr
 from plait.data.readers.base import ReadLimits
@@ -78,7 +78,9 @@ def main() -> None:
             print(found[-2:], file=sys.stderr)
     print(to_markdown(found, dpi=asked.dpi))
     if asked.write:
-        keep(found, RESULTS / f"reading-{asked.write}.json", dpi=asked.dpi)
+        keep_table(
+            found, to_markdown(found, dpi=asked.dpi), RESULTS / f"reading-{asked.write}.json", dpi=asked.dpi
+        )
 
 
 def measured(article: Article, page: int, *, dpi: int) -> list[PageErrors]:
@@ -193,18 +195,6 @@ def _is_hidden(line: Line, hidden: Sequence[Rect]) -> bool:
 def _is_formula(text: str) -> bool:
     """Tell whether a line has signs of mathematics, beyond those of code."""
     return any(unicodedata.category(letter) == "Sm" and letter not in "+=<>" for letter in text)
-
-
-def keep(found: Sequence[PageErrors], file: Path, *, dpi: int) -> None:
-    """Write results, and their table beside them."""
-    from benchmarks.measuring import described, machine  # loads all of plait
-
-    on = machine()
-    values = {"machine": on, "dpi": dpi, "rows": [asdict(page) for page in found]}
-    file.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
-    file.with_suffix(".md").write_text(
-        f"{to_markdown(found, dpi=dpi)}\n\n{described(on)}\n", encoding="utf-8"
-    )
 
 
 def to_markdown(found: Sequence[PageErrors], *, dpi: int) -> str:

@@ -12,17 +12,17 @@ compared; the median of some rounds is told.
 from __future__ import annotations
 
 import argparse
-import json
 import resource
 import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, median
 
+from benchmarks.measuring import keep_table
 from benchmarks.reading.speed_items import Item, Material
 from benchmarks.reading.speed_material import MATERIAL
 from plait.data.readers.base import ReadLimits
@@ -77,7 +77,7 @@ def main() -> None:
             print(_line(paces[-1]), file=sys.stderr)
     print(to_markdown(paces))
     if asked.write:
-        keep(paces, RESULTS / f"reading-{asked.write}.json")
+        keep_table(paces, to_markdown(paces), RESULTS / f"reading-{asked.write}.json")
 
 
 def measured(material: Material, *, rounds: int) -> list[Pace]:
@@ -160,16 +160,6 @@ def _counted(documents: Sequence[Document | ReadError], unit: str) -> tuple[int,
     read = [document for document in documents if isinstance(document, Document)]
     count = sum(len(document.pages) for document in read) if unit == "pages" else len(read)
     return count, len(documents) - len(read)
-
-
-def keep(paces: Sequence[Pace], file: Path) -> None:
-    """Write results, and their table beside them."""
-    from benchmarks.measuring import described, machine  # loads all of plait
-
-    on = machine()
-    found = {"machine": on, "rows": [asdict(pace) for pace in paces]}
-    file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    file.with_suffix(".md").write_text(f"{to_markdown(paces)}\n\n{described(on)}\n", encoding="utf-8")
 
 
 def to_markdown(paces: Sequence[Pace]) -> str:

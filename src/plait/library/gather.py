@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import os
 import stat
+from abc import abstractmethod
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -39,7 +40,23 @@ class Found:
     bytes: int = 0
 
 
-class Files(Sequence[Found]):
+class _Founds(Sequence[Found]):
+    """Files of which each is made when it is asked for, by its place."""
+
+    @abstractmethod
+    def _at(self, place: int) -> Found:
+        """Return the file at a place from 0 on."""
+
+    @overload
+    def __getitem__(self, place: int) -> Found: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Found]: ...
+    def __getitem__(self, place: int | slice) -> Found | list[Found]:
+        places = range(len(self))[place]
+        return self._at(places) if isinstance(places, int) else [self._at(each) for each in places]
+
+
+class Files(_Founds):
     """Files in their order, kept small: each is made when it is asked for.
 
     A million files take about 110 MB.
@@ -78,14 +95,7 @@ class Files(Sequence[Found]):
     def __len__(self) -> int:
         return len(self._names)
 
-    @overload
-    def __getitem__(self, place: int) -> Found: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[Found]: ...
-    def __getitem__(self, place: int | slice) -> Found | list[Found]:
-        if isinstance(place, slice):
-            return [self[each] for each in range(*place.indices(len(self)))]
-        place = range(len(self))[place]
+    def _at(self, place: int) -> Found:
         folder, root = self._folders[self._folder_of[place]]
         path = folder / self._names[place]
         source = self._sources.get(place) or source_of(path, self._library_root)
@@ -98,7 +108,7 @@ class Files(Sequence[Found]):
 
 
 @dataclass(frozen=True, slots=True)
-class Gathered(Sequence[Found]):
+class Gathered(_Founds):
     """What some paths mean: a sequence of files, documents before loose pictures.
 
     Attributes:
@@ -116,14 +126,7 @@ class Gathered(Sequence[Found]):
     def __len__(self) -> int:
         return len(self.documents) + len(self.pictures)
 
-    @overload
-    def __getitem__(self, place: int) -> Found: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[Found]: ...
-    def __getitem__(self, place: int | slice) -> Found | list[Found]:
-        if isinstance(place, slice):
-            return [self[each] for each in range(*place.indices(len(self)))]
-        place = range(len(self))[place]
+    def _at(self, place: int) -> Found:
         documents = len(self.documents)
         return self.documents[place] if place < documents else self.pictures[place - documents]
 

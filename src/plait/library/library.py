@@ -259,18 +259,15 @@ class Library:
         Raises:
             InputError: no document of that id with anything to find in it.
         """
-        from plait.data.parts import parts
-
-        units = sorted(self._units_of(document_id), key=lambda unit: unit.ordinal)
-        if not units:
+        found = self._parts_of(document_id)
+        if found is None:
             raise InputError(f"no document with id {document_id!r} has parts; Library.documents() lists ids")
-        return parts([self._absolute_unit(unit) for unit in units])
+        return found
 
     def part(self, part_id: str) -> Part | None:
         """Return one part of a document ("D", "D:4", "D:4.p2", "D:4.f0"); None if there is none."""
-        document_id = part_id.partition(":")[0]
-        has_any = next(iter(self._units_of(document_id)), None) is not None
-        return self.parts(document_id).get(part_id) if has_any else None
+        found = self._parts_of(part_id.partition(":")[0])
+        return None if found is None else found.get(part_id)
 
     def units(self) -> Iterator[Unit]:
         """Yield every stored unit, with absolute picture paths, by source and place in the document.
@@ -531,6 +528,12 @@ class Library:
 
     def _is_there(self, document: StoredDocument) -> bool:
         return not is_gone(document.source, self._folder.root)
+
+    def _parts_of(self, document_id: str) -> Parts | None:
+        from plait.data.parts import parts
+
+        units = sorted(self._units_of(document_id), key=lambda unit: unit.ordinal)
+        return parts([self._absolute_unit(unit) for unit in units]) if units else None
 
     def _units_of(self, document_id: str) -> Iterator[Unit]:
         if self._manifest is None:

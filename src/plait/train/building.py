@@ -6,17 +6,14 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from sentence_transformers import MultiVectorEncoder
 from torch import nn
 
-from plait.encode import checkpoint
-from plait.encode.opening import open_model
 from plait.encode.st import RetModule, RetMultiVectorEncoder, RetSentenceTransformer
-from plait.errors import InputError, ModelError
+from plait.encode.starting import started
+from plait.errors import InputError
 from plait.extras import require
-from plait.model import backbones, hub
-from plait.model.files import read_json
+from plait.model import backbones
 from plait.model.ret.configuration_ret import RetConfig, RetRetrievalConfig
 from plait.model.ret.modeling_ret import RetForRetrieval
 from plait.model.ret.processing_ret import RetProcessor
@@ -48,7 +45,7 @@ def build_model(config: ModelConfig, *, device: str, gradient_checkpointing: boo
         MissingExtraError: adapters are asked for, and peft is not installed.
     """
     new = config.from_backbones
-    encoder = _from_backbones(new, device) if new is not None else _started(str(config.start), device)
+    encoder = _from_backbones(new, device) if new is not None else started(str(config.start), device)
     if config.max_text_tokens is not None:
         encoder.max_seq_length = config.max_text_tokens
     ret = ret_of(encoder)
@@ -134,21 +131,6 @@ def backbone_pattern(encoder: Any) -> str:
             "vision to full or lora, or leave it out"
         )
     return pattern
-
-
-def _started(name: str, device: str) -> Any:
-    """Return the encoder of a stored model."""
-    folder = hub.resolve(name)
-    kind = checkpoint.kind_of(folder)
-    if kind == "plait-mini":
-        raise ModelError("plait-mini is no single model that trains from here: start from a ReT model")
-    if kind != "ReT":
-        return open_model(folder).to(device)
-    several = read_json(folder / "config.json").get("late_interaction", True)
-    kind_of_encoder = RetMultiVectorEncoder if several else RetSentenceTransformer
-    return kind_of_encoder(
-        str(folder), device=device, local_files_only=True, model_kwargs={"dtype": torch.float32}
-    )
 
 
 def _from_backbones(new: FromBackbones, device: str) -> Any:

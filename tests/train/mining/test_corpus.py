@@ -9,10 +9,11 @@ from PIL import Image
 
 from plait.data.training.examples import Side
 from plait.data.training.jsonl import JsonlSource
+from plait.encode.side_vectors import BOTH, IMAGE, TEXT
 from plait.errors import MissingPathError
 from plait.train.data import to_dataset
 from plait.train.mining.candidates import Candidates
-from plait.train.mining.corpus import BOTH, IMAGE, TEXT, read_corpus, side_of
+from plait.train.mining.corpus import read_corpus, side_of
 
 
 @pytest.fixture

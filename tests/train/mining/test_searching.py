@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 from plait.data.training.jsonl import JsonlSource
+from plait.encode.side_vectors import NOTHING, WHOLE, WITHOUT_PICTURE, Encoded, VectorFile
 from plait.train.data import to_dataset
 from plait.train.mining import searching
 from plait.train.mining.corpus import read_corpus
 from plait.train.mining.searching import Found, Search
-from plait.train.mining.vectors import NOTHING, WHOLE, WITHOUT_PICTURE, Encoded, VectorFile
 
 
 @pytest.fixture

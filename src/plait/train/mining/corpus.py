@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 
 from plait.data.training.entities import content_entity, label_entity
 from plait.data.training.examples import Side
+from plait.data.whole_files import whole
+from plait.encode.side_vectors import BOTH, IMAGE, TEXT
 from plait.extras import require
-from plait.train.mining.files import whole
-
-TEXT, IMAGE, BOTH = 0, 1, 2  # what a side is of
 
 _AT_ONCE = 1000  # rows or sides in memory
 _SIDE = pyarrow.schema([("text", pyarrow.string()), ("image", pyarrow.string())])
@@ -190,6 +189,12 @@ class _Seen:
                 self.pictures = folder
             elif folder != self.pictures:
                 self.pictures = os.path.commonpath((self.pictures, folder))
+
+
+def sides_from(sides: Any, start: int) -> Iterator[Side]:
+    """Yield the sides of a `datasets.Dataset` of {"text", "image"} from a place on."""
+    for place in range(start, len(sides), _AT_ONCE):
+        yield from map(side_of, sides.select(range(place, min(place + _AT_ONCE, len(sides)))).to_list())
 
 
 def grades_of(row: Mapping[str, Any]) -> list[float]:

@@ -9,19 +9,21 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from plait.data.training.examples import TrainingSource
+from plait.data.whole_files import whole
 from plait.encode.quiet import no_progress_bars
+from plait.encode.side_vectors import Vectors
+from plait.encode.sides import Role, SideModel, encode_into, folder_of
 from plait.errors import InputError, PlaitError
 from plait.train.data import to_dataset
 from plait.train.locking import locked
 from plait.train.mining.candidates import Candidates
-from plait.train.mining.corpus import Corpus, read_corpus
-from plait.train.mining.encoding import Model, encode_into, folder_of
-from plait.train.mining.files import whole
+from plait.train.mining.corpus import Corpus, read_corpus, sides_from
 from plait.train.mining.options import MiningOptions
 from plait.train.mining.report import MiningReport
 from plait.train.mining.searching import Search
@@ -129,22 +131,25 @@ def _alone_in(work: Path) -> Iterator[None]:
         yield
 
 
-def _model(name: str, corpus: Corpus, *, device: str, batch_size: int) -> Model:
+def _model(name: str, corpus: Corpus, *, device: str, batch_size: int) -> SideModel:
     """Return the model, which reads all that the corpus holds."""
-    model = Model(name, device=device, batch_size=batch_size)
+    model = SideModel(name, device=device, batch_size=batch_size)
     model.check_reads(corpus.query_kinds, "queries")
     model.check_reads(corpus.kinds, "documents")
     return model
 
 
 def _search(
-    corpus: Corpus, model: Model, options: MiningOptions, work: Path, *, device: str, watch: Progress
+    corpus: Corpus, model: SideModel, options: MiningOptions, work: Path, *, device: str, watch: Progress
 ) -> Search:
     """Return a search over the corpus, whose vectors are there afterwards."""
-    queries = encode_into(work, "query", corpus.queries, model, watch=partial(watch, "encoding queries"))
-    documents = encode_into(
-        work, "document", corpus.documents, model, watch=partial(watch, "encoding documents")
-    )
+
+    def encoded(role: Role, sides: Any, what: str) -> Vectors:
+        read = partial(sides_from, sides)
+        return encode_into(work, role, read, model, role, total=len(sides), watch=partial(watch, what))
+
+    queries = encoded("query", corpus.queries, "encoding queries")
+    documents = encoded("document", corpus.documents, "encoding documents")
     return Search(
         corpus,
         queries,

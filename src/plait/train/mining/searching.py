@@ -12,10 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from plait.data.whole_files import whole
+from plait.encode.side_vectors import WHOLE, Vectors
 from plait.scoring.maxsim import maxsim
 from plait.train.mining.corpus import Corpus
-from plait.train.mining.files import whole
-from plait.train.mining.vectors import WHOLE, Vectors
 
 ROWS_AT_ONCE = 1024
 _SIMILARITIES = 2**24  # held at a time, 64 MB

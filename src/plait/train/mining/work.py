@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from plait.data.whole_files import whole
 from plait.encode import checkpoint
 from plait.errors import InputError
-from plait.train.mining.files import whole
 from plait.train.mining.searching import ROWS_AT_ONCE, Found, Search
 
 _FORMAT = 1  # goes up with what is stored for the same rows and model

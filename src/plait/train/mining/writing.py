@@ -17,9 +17,10 @@ from pyarrow import compute
 
 from plait.data.training.entities import content_entity
 from plait.data.training.examples import Side
+from plait.encode.side_vectors import BOTH
 from plait.errors import InputError
 from plait.train.mining.choosing import Chosen, choose
-from plait.train.mining.corpus import BOTH, Corpus, grades_of, side_of
+from plait.train.mining.corpus import Corpus, grades_of, side_of
 from plait.train.mining.options import MiningOptions
 from plait.train.mining.searching import Found, Search
 

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,14 +23,22 @@ from plait.encode import checkpoint
 from plait.encode.batching import length_batches
 from plait.encode.embedder import FAILURES, first_line
 from plait.encode.pictures import open_picture
+from plait.encode.side_vectors import (
+    BOTH,
+    CHUNK,
+    IMAGE,
+    NOTHING,
+    TEXT,
+    WHOLE,
+    WITHOUT_PICTURE,
+    Encoded,
+    VectorFile,
+    Vectors,
+)
 from plait.encode.st.inputs import MAX_PIXELS
+from plait.encode.starting import started
 from plait.errors import InputError, ModelError, PlaitError, QueryError
 from plait.model import hub
-from plait.train.building import build_model
-from plait.train.mining.corpus import BOTH, IMAGE, TEXT, side_of
-from plait.train.mining.vectors import CHUNK, NOTHING, WHOLE, WITHOUT_PICTURE, Encoded, VectorFile, Vectors
-from plait.train.model_config import ModelConfig
-from plait.train.settings_file import ModelName
 
 Role = Literal["query", "document"]
 
@@ -38,7 +47,7 @@ _BATCHES_AHEAD = 2
 _HALF_LIMIT = 65504.0
 
 
-class Model:
+class SideModel:
     """A model that gives vectors of queries and of documents.
 
     Attributes:
@@ -57,7 +66,7 @@ class Model:
 
     def __init__(self, name: str, *, device: str, batch_size: int) -> None:
         self.name, self._batch_size = name, batch_size
-        self._encoder: Any = build_model(ModelConfig(start=ModelName(name)), device=device).eval()
+        self._encoder: Any = started(name, device).eval()
         self._several = isinstance(self._encoder, MultiVectorEncoder)
         self.width = self._tensors([{"text": "a"}], "query")[0].shape[1]
 
@@ -74,7 +83,7 @@ class Model:
             if count and not self._encoder.supports(modality):
                 raise InputError(
                     f"{count:,} {role} are of {named[kind]}, which {self.name} does not read in one input: "
-                    "mine with a model that does, such as ReT"
+                    "use a model that does, such as ReT"
                 )
 
     def encode(self, sides: Sequence[Side], role: Role) -> list[Encoded]:
@@ -136,14 +145,21 @@ def folder_of(name: str) -> Path:
     folder = hub.resolve(name)
     if checkpoint.kind_of(folder) == "plait-mini":
         raise ModelError(
-            "plait-mini scores by several lanes, no vectors of one kind: mine with a ReT, ReT-2 or "
+            "plait-mini scores by several lanes, no vectors of one kind: use a ReT, ReT-2 or "
             "sentence-transformers model"
         )
     return folder
 
 
 def encode_into(
-    folder: Path, name: Role, sides: Any, model: Model, *, watch: Callable[[int, int], None]
+    folder: Path,
+    name: str,
+    read: Callable[[int], Iterator[Side]],
+    model: SideModel,
+    role: Role,
+    *,
+    total: int,
+    watch: Callable[[int, int], None],
 ) -> Vectors:
     """Return the vectors of all sides; those that were stored before are not computed again.
 
@@ -151,20 +167,21 @@ def encode_into(
 
     Args:
         folder: there already.
-        name: the role of the sides, and what their files are called.
-        sides: a `datasets.Dataset` of {"text", "image"}.
+        name: what the files are called.
+        read: yields the sides from a place on.
+        total: how many sides there are.
         watch: called with how many are done, and how many there are.
 
     Raises:
-        ModelError: as of `Model.encode`.
+        ModelError: as of `SideModel.encode`.
         OSError: the files cannot be read or written.
     """
-    file = VectorFile(folder, name, width=model.width, total=len(sides))
-    for start in range(len(file), len(sides), CHUNK):
-        watch(start, len(sides))
-        rows = sides.select(range(start, min(start + CHUNK, len(sides)))).to_list()
-        file.append(model.encode([side_of(row) for row in rows], name))
-    watch(len(sides), len(sides))
+    file = VectorFile(folder, name, width=model.width, total=total)
+    sides = read(len(file))
+    for start in range(len(file), total, CHUNK):
+        watch(start, total)
+        file.append(model.encode(list(islice(sides, CHUNK)), role))
+    watch(total, total)
     return file.read()
 
 

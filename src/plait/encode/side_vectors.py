@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 CHUNK = 256  # sides that are written together, or not at all
 
+TEXT, IMAGE, BOTH = 0, 1, 2  # what a side is of
 WHOLE, WITHOUT_PICTURE, NOTHING = 0, 1, 2  # what could be read of a side
 
 _SIDE = np.dtype([("tokens", "<i4"), ("state", "<i4"), ("content", "<u8")])

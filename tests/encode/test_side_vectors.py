@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from plait.train.mining.vectors import CHUNK, NOTHING, WHOLE, Encoded, VectorFile
+from plait.encode.side_vectors import CHUNK, NOTHING, WHOLE, Encoded, VectorFile
 
 WIDTH = 4
 

@@ -1,0 +1,1 @@
+"""The protocols of published benchmarks: M2KR, M-BEIR, and mteb."""

@@ -1,0 +1,1 @@
+"""Asking a library: collections put into one, and questions that its own documents ask."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,11 @@ class Settings:
         exact_mb: vector fields that take more memory than this as float32 are searched by small codes, then
             exactly; each smaller one is held in memory.
         recall: the share of the exact best hits that a search of such fields must find, in expectation.
+        method: how a search combines lanes: "gated", "zsum" or "rrf", see `search.fusion`.
+        lane_weights: what each lane counts in a search, 1 where it is not named, 0 to leave it out; in the
+            environment and the file "bm25=2, image=0.5". `plait eval library` finds out which serve best.
+        feedback: what the web page's users may leave: "judgements" of hits, also their "clicks", or nothing,
+            "off". It stays in the library's folder.
         llm_url, llm_model: an OpenAI-compatible endpoint for written answers; "" answers by quoting.
     """
 
@@ -69,6 +75,9 @@ class Settings:
     batch_documents: int = 16
     exact_mb: int = 64
     recall: float = 0.99
+    method: str = "gated"
+    lane_weights: Mapping[str, float] = field(default_factory=dict)
+    feedback: str = "judgements"
     llm_url: str = ""
     llm_model: str = ""
 
@@ -102,12 +111,11 @@ def _changed(settings: Settings, values: Mapping[str, object], where: str) -> Se
         if name not in known:
             raise InputError(f"unknown setting {name!r} in {where}: use one of {', '.join(known)}")
         try:
-            made: Any = _truth(value) if known[name] is bool else known[name](value)
+            made: Any = _MADE.get(known[name], known[name])(value)
             settings = replace(settings, **{name: made})
         except (TypeError, ValueError) as error:
-            raise InputError(
-                f"setting {name} in {where} must be {known[name].__name__}, got {value!r}"
-            ) from error
+            form = _WEIGHTS_FORM if known[name] is dict else known[name].__name__
+            raise InputError(f"setting {name} in {where} must be {form}, got {value!r}") from error
     return settings
 
 
@@ -117,3 +125,20 @@ def _truth(value: object) -> bool:
     if word not in ("true", "yes", "on", "1", "false", "no", "off", "0"):
         raise ValueError(word)
     return word in ("true", "yes", "on", "1")
+
+
+def _weights(value: object) -> dict[str, float]:
+    """Return the weights that "bm25=2, image=0.5", or a table of them, gives."""
+    if isinstance(value, Mapping):
+        pairs = [(str(lane), weight) for lane, weight in value.items()]
+    else:
+        parts = (part.partition("=") for part in str(value).split(",") if part.strip())
+        pairs = [(lane.strip(), weight) for lane, _, weight in parts]
+    found = {lane: float(weight) for lane, weight in pairs}
+    if "" in found or len(found) < len(pairs) or not all(isfinite(w) and w >= 0 for w in found.values()):
+        raise ValueError(value)
+    return found
+
+
+_MADE: dict[type, Any] = {bool: _truth, dict: _weights}
+_WEIGHTS_FORM = 'lanes with numbers of 0 or more, such as "bm25=2, image=0.5"'

@@ -7,6 +7,7 @@ from typing import Any
 
 from plait.index.backends.lancedb import LanceIndex
 from plait.library import leftovers, seals, snapshots, table
+from plait.library.feedback import Feedback
 from plait.library.folder import LibraryFolder
 
 
@@ -48,6 +49,7 @@ def compact(folder: LibraryFolder, index: LanceIndex) -> CompactionReport:
         index.optimize(keep_seconds=0)
         table.drop_old_versions(folder.store)
         folder.drop_pictures(index.pictures())
+        Feedback(folder.path).forget({document.id for document in index.documents()})
         leftovers.clear(folder)
         seals.renew(folder)
     return CompactionReport(

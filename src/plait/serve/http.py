@@ -7,6 +7,7 @@
     POST   /documents               multipart field "file", may repeat: keep and add
     DELETE /documents/{id}          remove one document
     POST   /search, /answer         a query as JSON or multipart (forms.py)
+    POST   /feedback                what somebody says of a hit (feedback.py)
     GET    /units/{id}/picture      the unit's figure; ?sha256= picks one of several
     GET    /units/{id}/page         the image of its page
 
@@ -38,6 +39,7 @@ from plait.errors import (
 )
 from plait.library import Library
 from plait.schema import Hit, Picture, Unit
+from plait.serve.feedback import RecentQueries, keep_opinion
 from plait.serve.forms import read_search
 from plait.serve.guard import Guard, Refusal
 from plait.serve.uploads import add_upload, forget_upload
@@ -118,6 +120,8 @@ def _page(file: Path, media_type: str) -> Callable[[Request], Response]:
 
 
 def _add_searching(app: FastAPI, desk: _Desk) -> None:
+    recent = RecentQueries()
+
     @app.post("/search")
     async def search(request: Request) -> dict[str, Any]:
         asked = await read_search(request)
@@ -125,7 +129,16 @@ def _add_searching(app: FastAPI, desk: _Desk) -> None:
         hits = await desk.ask(
             lambda library: library.search(asked.query, k=asked.k, method=asked.method, lanes=asked.lanes)
         )
-        return {"hits": [_shown(hit) for hit in hits], "seconds": round(time.perf_counter() - start, 4)}
+        return {
+            "hits": [_shown(hit) for hit in hits],
+            "seconds": round(time.perf_counter() - start, 4),
+            "query_id": recent.remember(asked.query),
+        }
+
+    @app.post("/feedback")
+    async def feedback(request: Request) -> dict[str, bool]:
+        body = await request.body()
+        return {"kept": await desk.ask(lambda library: keep_opinion(library, body, recent))}
 
     @app.post("/answer")
     async def answer(request: Request) -> dict[str, Any]:

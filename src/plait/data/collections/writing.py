@@ -1,11 +1,11 @@
-"""Write a collection as a folder that `jsonl.read_jsonl` reads, pictures and all."""
+"""Write a collection as a folder that `jsonl.read_jsonl` reads, pictures and all, or its labels alone."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +32,37 @@ def write_jsonl(
         OSError: a picture cannot be read, or the folder not written.
     """
     root = Path(folder)
-    (root / _PICTURES).mkdir(parents=True, exist_ok=True)
+    root.mkdir(parents=True, exist_ok=True)
     _write_rows(root / "corpus.jsonl", (_document_row(root, document) for document in documents))
-    _write_rows(root / "queries.jsonl", (_query_row(root, query) for query in queries))
+    write_labels(root, queries, qrels)
+
+
+def write_labels(
+    folder: str | Path,
+    queries: Sequence[LabelledQuery],
+    qrels: Qrels,
+    *,
+    paths_from: str | Path | None = None,
+) -> None:
+    """Write the queries and judgements of a collection; pictures are copied as in `write_jsonl`.
+
+    Args:
+        paths_from: what the paths of pictures are relative to; None: the folder itself.
+
+    Raises:
+        InputError: as of `write_jsonl`.
+        OSError: a picture cannot be read, or the folder not written.
+    """
+    root = Path(folder)
+    rows = [_query_row(root, query) for query in queries]
+    if paths_from is not None:
+        lead = root.relative_to(paths_from)
+        rows = [{**row, "image": row["image"] and (lead / row["image"]).as_posix()} for row in rows]
+    _write_rows(root / "queries.jsonl", rows)
     write_qrels(root / "qrels.tsv", qrels)
 
 
-def _write_rows(path: Path, rows: Iterator[Mapping[str, Any]]) -> None:
+def _write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     with path.open("w", encoding="utf-8", newline="\n") as file:
         for row in rows:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
@@ -81,6 +105,7 @@ def _kept(root: Path, image: Image) -> str:
     """Copy a picture into the folder; return its path there."""
     data = image if isinstance(image, bytes) else Path(image).read_bytes()
     suffix = next((s for magic, s in _MAGIC.items() if data.startswith(magic)), ".img")
+    (root / _PICTURES).mkdir(parents=True, exist_ok=True)
     target = root / _PICTURES / f"{hashlib.sha256(data).hexdigest()}{suffix}"
     if isinstance(image, bytes):
         target.write_bytes(data)

@@ -6,6 +6,7 @@ const [text, note, hits, file, viewer] = ["text", "note", "hits", "file", "viewe
 
 let picture = null; // the File or Blob that is asked with
 let asking = null; // AbortController of the running search
+let asked = ""; // the id of the query whose hits are shown
 let urls = []; // object URLs of shown pictures, freed with the next search
 
 takeToken();
@@ -65,6 +66,7 @@ async function search() {
   try {
     const { signal } = asking;
     const found = await (await call("/search", { method: "POST", body: form, signal })).json();
+    asked = found.query_id;
     show(found.hits);
     const count = found.hits.length;
     say(count ? `${count} hit${count === 1 ? "" : "s"} in ${found.seconds.toFixed(2)} s` : "Nothing found.");
@@ -93,11 +95,43 @@ function card(hit) {
   if (hit.page_picture) {
     const button = make("button", "", `Show page ${hit.page ?? ""}`);
     button.type = "button";
-    button.addEventListener("click", () => enlarge(hit.page_picture, `${hit.title}, ${hit.place}`));
+    button.addEventListener("click", () => {
+      enlarge(hit.page_picture, `${hit.title}, ${hit.place}`);
+      tell(hit, { click: true }).catch(() => {});
+    });
     body.append(button);
   }
+  body.append(judging(hit));
   item.append(body);
   return item;
+}
+
+// Two buttons that say whether a hit answers the question; pressed again, one takes it back.
+function judging(hit) {
+  const group = make("span", "judging", "");
+  const buttons = [["Right", 1], ["Wrong", 0]].map(([name, grade]) => {
+    const button = make("button", "", name);
+    button.type = "button";
+    button.setAttribute("aria-pressed", "false");
+    button.setAttribute("aria-label", `${name}: ${hit.title}`);
+    button.addEventListener("click", async () => {
+      const back = button.getAttribute("aria-pressed") === "true";
+      try {
+        await tell(hit, { grade: back ? null : grade });
+        buttons.forEach((one) => one.setAttribute("aria-pressed", String(one === button && !back)));
+      } catch (error) {
+        say(error.message, true);
+      }
+    });
+    return button;
+  });
+  group.append(...buttons);
+  return group;
+}
+
+async function tell(hit, opinion) {
+  const body = JSON.stringify({ query: asked, unit: hit.unit_id, rank: hit.rank, ...opinion });
+  await call("/feedback", { method: "POST", body });
 }
 
 function thumbnail(hit) {
@@ -108,7 +142,10 @@ function thumbnail(hit) {
   image.alt = hit.caption || `Picture from ${hit.title}`;
   load(hit.picture).then((url) => { image.src = url; }, () => button.remove());
   button.append(image);
-  button.addEventListener("click", () => enlarge(hit.picture, hit.caption));
+  button.addEventListener("click", () => {
+    enlarge(hit.picture, hit.caption);
+    tell(hit, { click: true }).catch(() => {});
+  });
   return button;
 }
 

@@ -14,6 +14,7 @@ _EXTRA_OF = {
     "python_multipart": "serve",
     "mcp": "mcp",
     "pytrec_eval": "eval",
+    "mteb": "mteb",
     "sentence_transformers": "embedders",
     "peft": "lora",
     "openvino": "openvino",

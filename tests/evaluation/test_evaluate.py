@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,8 +13,11 @@ from tests.helpers.tiny_encoder import TinyEncoder
 
 from plait import Library
 from plait.data.collections.base import Collection, LabelledQuery
+from plait.data.collections.pools import PoolQuery, PoolTask
+from plait.data.training.examples import Side
 from plait.errors import InputError, QueryError
-from plait.evaluation.evaluate import Answers, evaluate, found_by, score
+from plait.evaluation.evaluate import Answers, evaluate, found_by, score, summarise
+from plait.evaluation.report import Report
 from plait.evaluation.runs import read_run, write_run
 from plait.schema import Document, Query, Segment
 
@@ -81,13 +87,79 @@ def test_a_run_read_from_a_file_scores_as_the_search_that_wrote_it(tmp_path: Pat
     assert again.of("all").latency_ms is None
 
 
-def test_a_report_is_json_and_a_table() -> None:
-    report = evaluate(answer, collection(), measures=["mrr"])
-    assert json.loads(json.dumps(report.to_dict()))["per_query"]["q2"] == {"mrr": 0.5}
-    table = report.to_markdown().splitlines()
-    assert table[0] == "| kind | queries | mrr | median ms | 95 % ms |"
-    assert table[2].startswith("| drink | 1 | 100.0 [100.0, 100.0] |")
-    assert len(table) == 5
+def words_only(query: Query) -> dict[str, float] | None:
+    """Answer what begins with "c", as a system that cannot be asked anything else."""
+    return answer(query) if query.texts[0].startswith("c") else None
+
+
+def test_a_kind_that_a_system_cannot_be_asked_has_no_values_and_a_mixed_one_counts_zeros() -> None:
+    report = evaluate(words_only, collection(), measures=["mrr"])
+    assert report.unasked == {"q1", "q3"}
+    drink, thing, everything = report.kinds
+    assert (drink.values, drink.unasked, drink.latency_ms) == ({}, 1, None)
+    assert (thing.values["mrr"].mean, thing.unasked) == (0.25, 1)  # 1/2 of q2, 0 of q3
+    assert (everything.values["mrr"].mean, everything.unasked) == (pytest.approx(1 / 6), 2)
+    assert report.per_query["q1"] == {"mrr": 0.0}
+    assert report.to_markdown().splitlines()[2] == "| drink | 1 | - | - | - |"
+
+
+def test_values_of_other_measures_are_summed_up_alike() -> None:
+    own = {"pseudo-recall@5": {"q1": 1.0, "q2": 0.0, "q3": 1.0}}
+    report = summarise(own, Answers(), collection())
+    assert report.measures == ("pseudo-recall@5",)
+    assert [kind.values["pseudo-recall@5"].mean for kind in report.kinds] == [1.0, 0.5, pytest.approx(2 / 3)]
+
+
+OTHER_PROCESS = """
+import json, sys
+from tests.evaluation.test_evaluate import drawn
+print(json.dumps(drawn().to_dict()))
+"""
+
+
+def drawn() -> Report:
+    """Return a report on queries of three kinds, with intervals that only one draw gives."""
+    queries = [LabelledQuery(str(n), Query.of("tea"), f"kind {n % 3}") for n in range(60)]
+    qrels = {str(n): {f"d{n % 7}": 1, f"d{n % 5}": 2} for n in range(60)}
+    run = {str(n): {f"d{k}": (n * k) % 11 / 10 for k in range(6)} for n in range(60)}
+    return score(Answers(run=run), Collection("x", queries, qrels, lambda: iter(())), seed=5)
+
+
+def test_another_process_gives_the_same_report_to_the_last_digit() -> None:
+    for hash_seed in ("1", "2"):
+        found = subprocess.run(
+            [sys.executable, "-c", OTHER_PROCESS],
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert json.loads(found.stdout) == drawn().to_dict()
+
+
+def test_a_task_of_the_papers_is_scored_as_a_collection_is() -> None:
+    queries = [PoolQuery("q1", Side("tea"), "text"), PoolQuery("q2", Side("", "cup.png"), "image")]
+    task = PoolTask("evqa", queries, {"q1": {"d1": 1}}, {}, ("success@5",))
+    report = score(Answers(run={"q1": ANSWERS["tea"]}), task, measures=["success@5"])
+    assert (report.collection, report.unjudged, report.of("text").values["success@5"].mean) == (
+        "evqa",
+        1,
+        1.0,
+    )
+
+
+def test_intervals_do_not_depend_on_the_measures_beside_them_or_their_order() -> None:
+    queries = [LabelledQuery(str(n), Query.of("tea"), "ab"[n % 2]) for n in range(40)]
+    qrels = {str(n): {f"d{n % 3}": 1} for n in range(40)}
+    run = {str(n): ANSWERS["tea"] for n in range(40)}
+    labels = Collection("x", queries, qrels, lambda: iter(()))
+    both = score(Answers(run=run), labels, measures=["mrr", "success@1"], seed=3)
+    turned = score(Answers(run=run), labels, measures=["success@1", "mrr"], seed=3)
+    alone = score(Answers(run=run), labels, measures=["mrr"], seed=3)
+    for kind in ("a", "b", "all"):
+        assert both.of(kind).values == turned.of(kind).values
+        assert both.of(kind).values["mrr"] == alone.of(kind).values["mrr"]
 
 
 def test_an_unknown_kind_names_the_known_ones() -> None:
@@ -96,9 +168,9 @@ def test_an_unknown_kind_names_the_known_ones() -> None:
 
 
 def test_scores_that_are_not_numbers_and_nothing_judged_are_refused() -> None:
-    with pytest.raises(InputError, match=r"'q1'.*'d1'.*NaN"):
+    with pytest.raises(InputError, match=r"'q1'.*'d1'.*nan"):
         evaluate(lambda query: {"d1": float("nan")}, collection())
-    with pytest.raises(InputError, match="no query was judged"):
+    with pytest.raises(InputError, match="no query of 'x' has a relevant document"):
         evaluate(answer, Collection("x", [LabelledQuery("q", Query.of("a"), "text")], {}, lambda: iter(())))
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from plait.errors import InputError
 from plait.evaluation import intervals
-from plait.evaluation.intervals import bootstrap
+from plait.evaluation.intervals import bootstrap, bootstrap_all
 
 
 def test_the_mean_is_the_mean_and_lies_inside() -> None:
@@ -37,6 +37,26 @@ def test_drawing_in_small_blocks_changes_nothing(monkeypatch: pytest.MonkeyPatch
     whole = bootstrap(values, resamples=500)
     monkeypatch.setattr(intervals, "_NUMBERS_AT_ONCE", 173)
     assert bootstrap(values, resamples=500) == whole
+
+
+def test_measures_of_the_same_queries_have_together_the_intervals_they_have_alone() -> None:
+    rng = np.random.default_rng(5)
+    values = {"a": rng.random(70).tolist(), "b": rng.binomial(1, 0.3, 70).tolist()}
+    together = bootstrap_all(values, level=0.9, resamples=300, seed=2)
+    assert list(together) == ["a", "b"]
+    for name, of_measure in values.items():
+        assert together[name] == bootstrap(of_measure, level=0.9, resamples=300, seed=2)
+    assert bootstrap_all({}) == {}
+
+
+def test_a_seed_gives_these_numbers_for_good() -> None:
+    found = bootstrap([0.0, 0.5, 1.0, 1.0, 0.25, 0.0, 1.0, 0.75], seed=11)
+    assert (found.mean, found.low, found.high) == (0.5625, 0.28125, 0.84375)
+
+
+def test_measures_of_different_queries_are_refused() -> None:
+    with pytest.raises(InputError, match=r"for each query, got \[1, 2\] values"):
+        bootstrap_all({"a": [1.0], "b": [0.0, 1.0]})
 
 
 def test_a_wider_level_gives_a_wider_interval() -> None:

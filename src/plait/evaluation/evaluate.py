@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from plait.data.collections.base import Collection, LabelledQuery
-from plait.errors import QueryError
-from plait.evaluation.intervals import bootstrap
-from plait.evaluation.measures import per_query
+from plait.data.collections.base import AnyQuery, Collection, LabelledQuery, Labels, judged
+from plait.errors import InputError, QueryError
+from plait.evaluation.intervals import bootstrap_all
+from plait.evaluation.measures import PerQuery, per_query
 from plait.evaluation.report import KindReport, Latency, Report
 from plait.schema import Hit, Query
 
-Search = Callable[[Query], Mapping[str, float]]  # document id -> score, higher is better
+# Returns document id -> score, higher is better; None if it cannot be asked such a query at all.
+Search = Callable[[Query], Mapping[str, float] | None]
 MEASURES = ("success@1", "success@10", "recall@10", "ndcg@10", "mrr")
 
 
@@ -26,12 +27,16 @@ class Answers:
     Attributes:
         run: query id -> document id -> score; {} for a query that could not be asked.
         seconds: query id -> how long it took.
-        failed: query id -> why it could not be asked.
+        failed: query id -> why it could not be asked, though it should have been: it scores 0.
+        unasked: ids of queries that the system is not made for, such as pictures for one that matches
+            words. Of a kind of which every query is such a one, the report says nothing; otherwise they
+            score 0.
     """
 
     run: dict[str, Mapping[str, float]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+    unasked: set[str] = field(default_factory=set)
 
 
 def evaluate(
@@ -48,12 +53,13 @@ def evaluate(
     QueryError is reported and scores 0, so that refusing hard queries gains nothing.
 
     Args:
-        search: query in, scores of documents out. `found_by` makes one of a library or searcher.
+        search: query in, scores of documents out, or None for a query that it is not made for.
+            `found_by` makes one of a library or searcher.
         seed: of the bootstrap; the same seed and answers give the same report, but for latencies.
         progress: called with how many queries are done, and of how many.
 
     Raises:
-        InputError: an unknown measure, no judged query, or a score that is not a number.
+        InputError: an unknown measure, no judged query, or a score that is not a finite number.
     """
     answers = ask(search, collection.judged(), progress=progress)
     return score(answers, collection, measures=measures, seed=seed)
@@ -67,40 +73,58 @@ def ask(
     for done, labelled in enumerate(queries, 1):
         started = time.perf_counter()
         try:
-            answers.run[labelled.id] = search(labelled.query)
+            found = search(labelled.query)
         except QueryError as error:
-            answers.run[labelled.id] = {}
+            found = {}
             answers.failed[labelled.id] = str(error)
-        answers.seconds[labelled.id] = time.perf_counter() - started
+        if found is None:
+            answers.unasked.add(labelled.id)
+        else:
+            answers.seconds[labelled.id] = time.perf_counter() - started
+        answers.run[labelled.id] = found or {}
         if progress is not None:
             progress(done, len(queries))
     return answers
 
 
 def score(
-    answers: Answers, collection: Collection, *, measures: Sequence[str] = MEASURES, seed: int = 0
+    answers: Answers, labels: Labels[AnyQuery], *, measures: Sequence[str] = MEASURES, seed: int = 0
 ) -> Report:
     """Return the report on answers already there, such as a run read from a file.
 
     Raises:
-        InputError: an unknown measure, no judged query, or a score that is not a number.
+        InputError: an unknown measure, no judged query, or a score that is not a finite number.
     """
-    judged = collection.judged()
-    qrels = {query.id: collection.qrels[query.id] for query in judged}
-    values = per_query(answers.run, qrels, measures)
+    qrels = {query.id: labels.qrels[query.id] for query in judged(labels)}
+    return summarise(per_query(answers.run, qrels, measures), answers, labels, seed=seed)
+
+
+def summarise(values: PerQuery, answers: Answers, labels: Labels[AnyQuery], *, seed: int = 0) -> Report:
+    """Return the report on values of any measures, of which `score` knows only its own.
+
+    Args:
+        values: measure -> query id -> value, for every judged query.
+
+    Raises:
+        InputError: no judged query.
+    """
+    queries = judged(labels)
+    if not queries:
+        raise InputError(f"there is nothing to measure: no query of {labels.name!r} has a relevant document")
     groups: dict[str, list[str]] = {}
-    for query in judged:
+    for query in queries:
         groups.setdefault(query.kind, []).append(query.id)
     if len(groups) != 1:
-        groups = {**groups, "all": [query.id for query in judged]}
+        groups = {**groups, "all": [query.id for query in queries]}
     return Report(
-        collection=collection.name,
+        collection=labels.name,
         kinds=tuple(_of_kind(kind, ids, values, answers, seed) for kind, ids in groups.items()),
-        per_query={query.id: {name: values[name][query.id] for name in values} for query in judged},
+        per_query={query.id: {name: values[name][query.id] for name in values} for query in queries},
         run=answers.run,
         failed=answers.failed,
-        unjudged=len(collection.queries) - len(judged),
+        unjudged=len(labels.queries) - len(queries),
         seed=seed,
+        unasked=frozenset(answers.unasked),
     )
 
 
@@ -121,14 +145,19 @@ def found_by(search: Callable[[Query], Sequence[Hit]], *, by_document: bool = Tr
     return asked
 
 
-def _of_kind(
-    kind: str, ids: Sequence[str], values: Mapping[str, Mapping[str, float]], answers: Answers, seed: int
-) -> KindReport:
-    intervals = {
-        name: bootstrap([of_query[one] for one in ids], seed=seed) for name, of_query in values.items()
-    }
+def _of_kind(kind: str, ids: Sequence[str], values: PerQuery, answers: Answers, seed: int) -> KindReport:
+    unasked = sum(one in answers.unasked for one in ids)
+    if unasked == len(ids):
+        return KindReport(kind, len(ids), {}, unasked=unasked)
+    of_kind = {name: [of_query[one] for one in ids] for name, of_query in values.items()}
     taken = [1000 * answers.seconds[one] for one in ids if one in answers.seconds]
-    return KindReport(kind, len(ids), intervals, _latency(taken) if taken else None)
+    return KindReport(
+        kind,
+        len(ids),
+        bootstrap_all(of_kind, seed=seed),
+        _latency(taken) if taken else None,
+        unasked,
+    )
 
 
 def _latency(milliseconds: Sequence[float]) -> Latency:

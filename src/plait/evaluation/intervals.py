@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from plait.errors import InputError
 
@@ -49,25 +50,48 @@ def bootstrap(
 
     Source: Efron & Tibshirani, An Introduction to the Bootstrap (1993), chapter 13.
     """
-    if not len(values):
+    return bootstrap_all({"": values}, level=level, resamples=resamples, seed=seed)[""]
+
+
+def bootstrap_all(
+    values: Mapping[str, Sequence[float]], *, level: float = 0.95, resamples: int = 2000, seed: int = 0
+) -> dict[str, Interval]:
+    """Return the interval that `bootstrap` gives each of several measures of the same queries.
+
+    They share their draws, which a seed and the number of queries fix: which measures there are, and in
+    which order, changes no interval.
+
+    Args:
+        values: measure -> one value for each query, the queries in one order.
+
+    Raises:
+        InputError: as `bootstrap`, or measures of different numbers of queries.
+    """
+    counts = {len(of_measure) for of_measure in values.values()}
+    if len(counts) > 1:
+        raise InputError(f"expected a value of every measure for each query, got {sorted(counts)} values")
+    if counts == {0}:
         raise InputError("there are no values to average: no query was judged")
     if not 0 < level < 1 or resamples < 1:
         raise InputError(f"expected 0 < level < 1 and resamples >= 1, got {level} and {resamples}")
-    array = np.asarray(values, np.float64)
-    means = _resampled_means(array, resamples, np.random.default_rng(seed))
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(array.mean()), float(low), float(high), len(array))
+    arrays = [np.asarray(of_measure, np.float64) for of_measure in values.values()]
+    means = _resampled_means(arrays, resamples, np.random.default_rng(seed))
+    bounds = [np.quantile(row, [(1 - level) / 2, (1 + level) / 2]) for row in means]
+    return {
+        name: Interval(float(array.mean()), float(low), float(high), len(array))
+        for name, array, (low, high) in zip(values, arrays, bounds, strict=True)
+    }
 
 
 def _resampled_means(
-    values: np.ndarray[tuple[int], np.dtype[np.float64]], resamples: int, rng: np.random.Generator
-) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Return (resamples,) means, drawn in blocks of bounded memory."""
-    means = np.empty(resamples)
-    block = max(1, _NUMBERS_AT_ONCE // len(values))
+    arrays: Sequence[NDArray[np.float64]], resamples: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Return (measures, resamples) means, drawn in blocks of bounded memory."""
+    means = np.empty((len(arrays), resamples))
+    count = len(arrays[0]) if arrays else 1
+    block = max(1, _NUMBERS_AT_ONCE // count)
     for start in range(0, resamples, block):
-        rows = min(block, resamples - start)
-        means[start : start + rows] = values[
-            rng.integers(0, len(values), (rows, len(values)), np.int32)
-        ].mean(1)
+        drawn = rng.integers(0, count, (min(block, resamples - start), count), np.int32)
+        for row, array in zip(means, arrays, strict=True):
+            row[start : start + len(drawn)] = array[drawn].mean(1)
     return means

@@ -72,11 +72,11 @@ class Measure:
 def per_query(run: Run, qrels: Qrels, measures: Sequence[str]) -> PerQuery:
     """Return measure -> query id -> value for every query of `qrels`, in its order.
 
-    A query that the run does not answer, and one without a relevant document, has 0 everywhere;
-    queries that only the run has are left out.
+    A query that the run does not answer, and one without a relevant document, has 0 everywhere, as under
+    trec_eval's option -c; queries that only the run has are left out. A grade below 0 counts as 0.
 
     Raises:
-        InputError: an unknown measure, or a score that is not a number.
+        InputError: an unknown measure, or a score that is not a finite number.
     """
     parsed = {name: Measure.parse(name) for name in measures}
     values: PerQuery = {name: {} for name in parsed}
@@ -98,15 +98,17 @@ def ranking(scores: Mapping[str, float], *, query: str = "") -> list[str]:
         query: its id, for the error.
 
     Raises:
-        InputError: a score that is not a number.
+        InputError: a score that is not a finite number.
     """
-    with np.errstate(over="ignore"):
-        single = np.fromiter(scores.values(), np.float64, len(scores)).astype(np.float32)
-    if np.isnan(single).any():
-        document = next(d for d, s in zip(scores, single, strict=True) if np.isnan(s))
+    double = np.fromiter(scores.values(), np.float64, len(scores))
+    if not np.isfinite(double).all():
+        document, score = next(one for one in scores.items() if not np.isfinite(one[1]))
         raise InputError(
-            f"query {query!r} gives document {document!r} the score NaN: leave out what has no score"
+            f"query {query!r} gives document {document!r} the score {score}: expected a finite number; "
+            "leave out what has no score"
         )
+    with np.errstate(over="ignore"):
+        single = double.astype(np.float32)
     return [document for _, document in sorted(zip(single.tolist(), scores, strict=True), reverse=True)]
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from plait.errors import InputError
 from plait.evaluation.intervals import Interval
 from plait.schema import Run
 
@@ -25,14 +26,17 @@ class KindReport:
 
     Attributes:
         queries: how many were judged.
-        values: measure -> its mean over them, with a 95 % interval.
+        values: measure -> its mean over them, with a 95 % interval; {} when the system is not made for any
+            of them.
         latency_ms: None when the answers came from a file.
+        unasked: how many of them the system is not made for; each counts as 0 in `values`.
     """
 
     kind: str
     queries: int
     values: Mapping[str, Interval]
     latency_ms: Latency | None = None
+    unasked: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +45,12 @@ class Report:
 
     Attributes:
         kinds: in the order of the collection; where there are several, "all" is the last.
-        per_query: query id -> measure -> value.
+        per_query: query id -> measure -> value, of every judged query; 0 for one that was not asked.
         run: what was answered.
         failed: query id -> why it could not be asked; each scored 0.
         unjudged: queries left out because nothing is relevant to them.
         seed: of the intervals.
+        unasked: ids of the queries that the system is not made for.
     """
 
     collection: str
@@ -55,6 +60,12 @@ class Report:
     failed: Mapping[str, str]
     unjudged: int
     seed: int
+    unasked: frozenset[str] = frozenset()
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """The names of what was measured, in order."""
+        return tuple(next(iter(self.per_query.values()), {}))
 
     def of(self, kind: str) -> KindReport:
         """Return the report of one kind.
@@ -76,17 +87,55 @@ class Report:
             "failed": dict(self.failed),
             "unjudged": self.unjudged,
             "seed": self.seed,
+            "unasked": sorted(self.unasked),
         }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], *, run: Run | None = None) -> Report:
+        """Return the report that `to_dict` gave.
+
+        Args:
+            run: what was answered, if it is at hand.
+
+        Raises:
+            InputError: `values` is not of that form.
+        """
+        try:
+            return cls(
+                collection=str(values["collection"]),
+                kinds=tuple(_kind(report) for report in values["kinds"]),
+                per_query={query: dict(of_query) for query, of_query in values["per_query"].items()},
+                run=run or {},
+                failed=dict(values["failed"]),
+                unjudged=int(values["unjudged"]),
+                seed=int(values["seed"]),
+                unasked=frozenset(values["unasked"]),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(
+                f"not a stored report ({error!r}): expected what Report.to_dict gives; evaluate again"
+            ) from error
 
     def to_markdown(self) -> str:
         """Return a table: a row for each kind, measures x 100 with intervals, latency at the end."""
-        names = list(self.kinds[0].values)
-        head = ["kind", "queries", *names, "median ms", "95 % ms"]
-        rows = [[*_cells(report, names)] for report in self.kinds]
+        head = ["kind", "queries", *self.measures, "median ms", "95 % ms"]
+        rows = [[*_cells(report, self.measures)] for report in self.kinds]
         return "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows))
 
 
-def _cells(report: KindReport, names: list[str]) -> list[str]:
+def _kind(values: Mapping[str, Any]) -> KindReport:
+    latency = values["latency_ms"]
+    return KindReport(
+        kind=values["kind"],
+        queries=values["queries"],
+        values={name: Interval(**interval) for name, interval in values["values"].items()},
+        latency_ms=None if latency is None else Latency(**latency),
+        unasked=values["unasked"],
+    )
+
+
+def _cells(report: KindReport, names: Sequence[str]) -> list[str]:
     latency = report.latency_ms
     times = ["-", "-"] if latency is None else [f"{latency.p50:.0f}", f"{latency.p95:.0f}"]
-    return [report.kind, str(report.queries), *(str(report.values[name]) for name in names), *times]
+    found = [str(report.values[name]) if report.values else "-" for name in names]
+    return [report.kind, str(report.queries), *found, *times]

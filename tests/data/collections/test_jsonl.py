@@ -84,6 +84,38 @@ def test_numbers_as_ids_are_compared_as_text(folder: Path) -> None:
     assert read_jsonl(folder, strict=True).qrels == {"q1": {"7": 1}}
 
 
+def test_marks_of_other_systems_and_spaces_around_ids_do_no_harm(folder: Path) -> None:
+    for name in ("corpus.jsonl", "queries.jsonl", "qrels.tsv"):
+        text = (folder / name).read_text().replace("\n", "\r\n\r\n").replace('"q1"', '" q1 "')
+        (folder / name).write_bytes(b"\xef\xbb\xbf" + text.encode())
+    collection = read_jsonl(folder, strict=True)
+    assert [query.id for query in collection.queries] == ["q1", "q2", "q3"]
+    assert len(list(collection.documents())) == 2
+    assert set(collection.qrels) == {"q1", "q2", "q3"}
+
+
+def test_an_absolute_path_of_a_picture_in_the_folder_is_taken(folder: Path) -> None:
+    (folder / "queries.jsonl").write_text(lines({"id": "q2", "image": str(folder / "cup.png")}))
+    (folder / "qrels.tsv").write_text("q2 0 d2 1\n")
+    (query,) = read_jsonl(folder, strict=True).queries
+    assert query.query.images == (str(folder / "cup.png"),)
+
+
+def test_a_folder_in_the_form_of_beir_is_read(tmp_path: Path) -> None:
+    (tmp_path / "corpus.jsonl").write_text(
+        lines({"_id": "4", "title": "Tea", "text": "Boil water."}, {"_id": "5", "title": "None", "text": ""})
+    )
+    (tmp_path / "queries.jsonl").write_text(lines({"_id": "q1", "text": "hot water", "metadata": {}}))
+    (tmp_path / "qrels").mkdir()
+    (tmp_path / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq1\t4\t1\n")
+    collection = read_jsonl(tmp_path, strict=True)
+    tea, none = collection.documents()
+    assert (tea.id, tea.title, tea.segments) == ("4", "Tea", (Segment("text", "Boil water."),))
+    assert (none.title, none.segments) == ("None", ())
+    assert [query.kind for query in collection.judged()] == ["text"]
+    assert collection.qrels == {"q1": {"4": 1}}
+
+
 def test_a_written_collection_is_read_back(folder: Path, tmp_path: Path) -> None:
     picture = Picture(str(folder / "cup.png"), "", 12, 8)
     document = Document(
@@ -127,6 +159,7 @@ def test_a_query_the_format_cannot_hold_is_refused(tmp_path: Path) -> None:
 
 BAD_CORPUS = {
     "not JSON": ("{", "not JSON"),
+    "half a character": ('{"id": "d9", "text": "\\uD83D"}', "not JSON in UTF-8"),
     "a list": ("[]", "expected an object, got list"),
     "no id": ({**TEXT_ROW, "id": ""}, 'expected "id"'),
     "id of an earlier line": (TEXT_ROW, "'d1' was used on an earlier line"),
@@ -143,6 +176,7 @@ BAD_CORPUS = {
     "page": ({"id": "d9", "segments": [{"type": "text", "text": "a", "page": 0}]}, 'expected "page"'),
     "missing picture": ({"id": "d9", "segments": [{"type": "image", "path": "no.png"}]}, "No such file"),
     "no picture": ({"id": "d9", "segments": [{"type": "image", "path": "qrels.tsv"}]}, "not a picture"),
+    "a name that is none": ({"id": "d9", "segments": [{"type": "image", "path": "a\0b"}]}, "inside"),
     "a path outside": ({"id": "d9", "segments": [{"type": "image", "path": "../x.png"}]}, "inside"),
 }
 
@@ -164,13 +198,16 @@ def test_a_bad_line_of_the_corpus_is_left_out_and_named(folder: Path, row: Any, 
 BAD_QUERIES = {
     "empty": ({"id": "q9", "text": None, "image": None}, "query 'q9' is empty"),
     "same id": ({"id": "q1", "text": "again"}, "'q1' was used on an earlier line"),
+    "a kind of reports": ({"id": "q9", "text": "a", "kind": "all"}, 'the kind "all"'),
     "missing picture": ({"id": "q9", "image": "no.png"}, "cannot read the picture 'no.png'"),
+    "damaged picture": ({"id": "q9", "image": "cut.png"}, "the picture 'cut.png' cannot be used"),
     "wrong type": ({"id": "q9", "text": ["a"]}, 'expected "text", a string or null'),
 }
 
 
 @pytest.mark.parametrize(("row", "message"), BAD_QUERIES.values(), ids=BAD_QUERIES)
 def test_a_bad_query_is_left_out_and_named(folder: Path, row: Any, message: str) -> None:
+    (folder / "cut.png").write_bytes(png()[:45])
     (folder / "queries.jsonl").write_text(lines(*QUERIES, row))
     collection = read_jsonl(folder)
     assert [query.id for query in collection.queries] == ["q1", "q2", "q3"]

@@ -4,9 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
 
 from plait.errors import InputError
 from plait.schema import Document, Qrels, Query
+
+
+class AnyQuery(Protocol):
+    """What scoring knows of a query."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+
+
+AnyQueryT_co = TypeVar("AnyQueryT_co", bound=AnyQuery, covariant=True)
+
+
+class Labels(Protocol[AnyQueryT_co]):
+    """Queries and which documents answer them: all that scoring needs of a collection, or of a task."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def queries(self) -> Sequence[AnyQueryT_co]: ...
+    @property
+    def qrels(self) -> Qrels: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +83,7 @@ class Collection:
     problems: Sequence[Problem] = field(default=())
 
     def __post_init__(self) -> None:
-        seen: set[str] = set()
-        for query in self.queries:
-            if query.id in seen:
-                raise InputError(f"collection {self.name!r} has two queries with the id {query.id!r}")
-            seen.add(query.id)
+        check_ids(self)
 
     def documents(self) -> Iterator[Document]:
         """Yield the documents of the corpus."""
@@ -71,5 +91,23 @@ class Collection:
 
     def judged(self) -> list[LabelledQuery]:
         """Return the queries that have a relevant document, in order: the others measure nothing."""
-        relevant = {query for query, grades in self.qrels.items() if any(g > 0 for g in grades.values())}
-        return [query for query in self.queries if query.id in relevant]
+        return judged(self)
+
+
+def judged(labels: Labels[AnyQueryT_co]) -> list[AnyQueryT_co]:
+    """Return the queries that have a relevant document, in order: the others measure nothing."""
+    relevant = {query for query, grades in labels.qrels.items() if any(g > 0 for g in grades.values())}
+    return [query for query in labels.queries if query.id in relevant]
+
+
+def check_ids(labels: Labels[AnyQuery]) -> None:
+    """Check that no two queries share an id.
+
+    Raises:
+        InputError: two do.
+    """
+    seen: set[str] = set()
+    for query in labels.queries:
+        if query.id in seen:
+            raise InputError(f"collection {labels.name!r} has two queries with the id {query.id!r}")
+        seen.add(query.id)

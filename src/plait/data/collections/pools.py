@@ -4,10 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import overload
 
 from plait.data.collections.base import Problem
 from plait.data.training.examples import Side
+from plait.errors import InputError
 from plait.schema import Qrels
+
+_KEPT_PROBLEMS = 1000
+
+
+class CountedProblems(Sequence[Problem]):
+    """What could not be used of files of any size: the first thousand are kept, and all of them are counted.
+
+    Attributes:
+        strict: no problem is taken, the first one is an error.
+        total: how many there were.
+    """
+
+    def __init__(self, *, strict: bool = False) -> None:
+        self.total = 0
+        self.strict = strict
+        self._kept: list[Problem] = []
+
+    def report(self, place: str, message: str) -> None:
+        """Count a problem.
+
+        Raises:
+            InputError: `strict`; the message begins with the place.
+        """
+        problem = Problem(place, message)
+        if self.strict:
+            raise InputError(str(problem))
+        self.total += 1
+        if len(self._kept) < _KEPT_PROBLEMS:
+            self._kept.append(problem)
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    @overload
+    def __getitem__(self, position: int) -> Problem: ...
+    @overload
+    def __getitem__(self, position: slice) -> list[Problem]: ...
+    def __getitem__(self, position: int | slice) -> Problem | list[Problem]:
+        return self._kept[position]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +69,9 @@ class PoolQuery:
 
     Attributes:
         side: what is asked, its instruction in front of its words as the benchmark prescribes.
-        kind: "text", "image" or "text+image", what is asked with.
-        answers: short answers, for pseudo-recall; () where the benchmark gives none.
+        kind: "text", "image" or "text+image", what is asked with beside the instruction.
+        answers: short answers, for pseudo-recall; () where the benchmark gives none. A blank one is found
+            in every passage, as in the official scripts.
         bare: its words without the instruction, for baselines that match words.
     """
 
@@ -49,12 +91,14 @@ class Pool:
         size: how many candidates there are.
         fingerprint: changes whenever the candidates would.
         read: yields them in the files' order, from the first one each time it is called; ids are distinct.
+        problems: what was left out of it, and which pictures are missing.
     """
 
     name: str
     size: int
     fingerprint: str
     read: Callable[[], Iterator[Candidate]]
+    problems: CountedProblems = field(default_factory=CountedProblems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +108,8 @@ class PoolTask:
     Attributes:
         name: as the benchmark calls it: "evqa", "mscoco_task0".
         queries: ids are distinct; those without a relevant candidate are asked too.
-        qrels: query id -> candidate id -> grade above 0.
+        qrels: query id -> candidate id -> grade above 0, {} for queries without any: they count as 0, as
+            in the official scripts.
         pools: which pool ("local", "union"; of M2KR only "") -> the pool.
         measures: to report, as `evaluation.measures` and `evaluation.protocols` name them, the one that the
             paper's table prints first: "success@5", "pseudo-recall@5".
@@ -76,4 +121,4 @@ class PoolTask:
     qrels: Qrels
     pools: Mapping[str, Pool]
     measures: tuple[str, ...]
-    problems: Sequence[Problem] = field(default=())
+    problems: CountedProblems = field(default_factory=CountedProblems)

@@ -9,6 +9,9 @@ from typing import NamedTuple
 from plait.errors import InputError, MissingPathError
 from plait.schema import Qrels
 
+_FORM = "query 0 document grade"
+_SHORT_HEAD = ["query-id", "corpus-id", "score"]
+
 # Takes "file:line" and what was seen and expected there, for a line that is then passed over.
 Report = Callable[[str, str], None]
 
@@ -43,7 +46,8 @@ def read_qrels(path: str | Path) -> dict[str, dict[str, int]]:
 def judgements(path: str | Path, *, report: Report = stop) -> Iterator[Judgement]:
     """Yield the judgements of a file, in its order.
 
-    Each line is "query 0 document grade"; a fifth column (the task, in M-BEIR's files) is passed over.
+    Each line is "query 0 document grade"; a fifth column (the task, in M-BEIR's files) is passed over. A
+    file that begins with the line "query-id corpus-id score", as BEIR's do, has these three columns.
     Columns are separated by tabs where a line has any, so that ids may hold spaces; else by white space.
 
     Args:
@@ -54,10 +58,14 @@ def judgements(path: str | Path, *, report: Report = stop) -> Iterator[Judgement
         MissingPathError: there is no such file.
     """
     seen: set[tuple[str, str]] = set()
-    for place, columns in lines(path, form="query 0 document grade", counts=(4, 5), report=report):
-        query, document, grade = columns[0], columns[2], _whole(columns[3])
+    is_short = _first_columns(Path(path)) == _SHORT_HEAD
+    form, counts, last = (" ".join(_SHORT_HEAD), (3,), 2) if is_short else (_FORM, (4, 5), 3)
+    for place, columns in lines(path, form=form, counts=counts, report=report):
+        if is_short and columns == _SHORT_HEAD:
+            continue
+        query, document, grade = columns[0], columns[last - 1], _whole(columns[last])
         if grade is None:
-            report(place, f"expected a whole number as grade (column 4), got {columns[3]!r}")
+            report(place, f"expected a whole number as grade (column {last + 1}), got {columns[last]!r}")
         elif (query, document) in seen:
             report(place, f"document {document!r} is judged twice for query {query!r}")
         else:
@@ -74,7 +82,7 @@ def write_qrels(path: str | Path, qrels: Qrels) -> None:
     with Path(path).open("w", encoding="utf-8", newline="\n") as file:
         for query, grades in qrels.items():
             for document, grade in grades.items():
-                file.write("\t".join((_checked_id(query), "0", _checked_id(document), str(grade))) + "\n")
+                file.write("\t".join((checked_id(query), "0", checked_id(document), str(grade))) + "\n")
 
 
 def lines(
@@ -93,7 +101,7 @@ def lines(
     if not file.is_file():
         raise MissingPathError(f"{file}: no such file; expected lines of the form {form!r}")
     for place, line in decoded_lines(file, report=report):
-        columns = [column.strip() for column in line.split("\t" if "\t" in line else None)]
+        columns = [column.strip() for column in line.split("\t")] if "\t" in line else line.split()
         if len(columns) in counts:
             yield place, columns
         else:
@@ -106,15 +114,24 @@ def decoded_lines(file: Path, *, report: Report) -> Iterator[tuple[str, str]]:
 
     A byte order mark is passed over; a line that is not UTF-8 is reported.
     """
+    name = str(file)
     with file.open("rb") as stream:
         for number, raw in enumerate(stream, 1):
             try:
                 line = raw.decode("utf-8").removeprefix("\ufeff").rstrip("\r\n")
             except UnicodeDecodeError as error:
-                report(f"{file}:{number}", f"not UTF-8 ({error.reason} at byte {error.start}): convert it")
+                report(f"{name}:{number}", f"not UTF-8 ({error.reason} at byte {error.start}): convert it")
                 continue
-            if line.strip():
-                yield f"{file}:{number}", line
+            if line and not line.isspace():
+                yield f"{name}:{number}", line
+
+
+def _first_columns(file: Path) -> list[str]:
+    """Return the columns of a file's first line; [] if there is none."""
+    if not file.is_file():
+        return []
+    with file.open("rb") as stream:
+        return stream.readline().decode("utf-8", "replace").removeprefix("\ufeff").split()
 
 
 def _whole(text: str) -> int | None:
@@ -124,8 +141,12 @@ def _whole(text: str) -> int | None:
         return None
 
 
-def _checked_id(name: str) -> str:
-    """Return an id that a line of tab-separated columns can hold."""
+def checked_id(name: str) -> str:
+    """Return an id that a line of tab-separated columns can hold.
+
+    Raises:
+        InputError: it holds a tab or a line break, or white space around it, or is empty.
+    """
     if not name or name != name.strip() or any(mark in name for mark in "\t\r\n"):
         raise InputError(
             f"the id {name!r} cannot be written: expected no spaces around it, and no tabs or line breaks"

@@ -30,6 +30,9 @@ from plait.errors import InputError
 UP_SAMPLED = {"webqa": 100_000, "edis": 50_000, "nights": 50_000, "fashioniq": 50_000, "cirr": 50_000}
 _ENDS = (".", "?", "!")
 
+# By a data set's id, a query's modality and a candidate's.
+Prompts = Mapping[tuple[str, str, str], tuple[str, ...]]
+
 
 class MBeirSource:
     """Examples of M-BEIR's training files.
@@ -73,7 +76,7 @@ class MBeirSource:
         self.seed = seed
         self.hard_negatives = hard_negatives
         told = files_of(instructions, what="M-BEIR instructions") if instructions is not None else ()
-        self._prompts = _prompts(told[0]) if told else None
+        self._prompts = prompts_of(told[0]) if told else None
         self._pictures = PictureFolder(root, headers=check_headers)
 
     def __iter__(self) -> Iterator[Example | BadRow]:
@@ -96,7 +99,7 @@ class MBeirSource:
     def _example(self, pool: LineReader, row: Row) -> Example:
         values, name = row.values, id_of(row.values, "qid")
         purpose = f"{name}@{row.offset}"
-        positives = _candidates(values, "pos_cand_list")
+        positives = candidates_of(values, "pos_cand_list")
         if not positives:
             raise InputError('expected "pos_cand_list", a list of candidates\' ids, got none')
         positive = self._candidate(pool, drawn(positives, seed=self.seed, purpose=f"positive of {purpose}"))
@@ -118,12 +121,12 @@ class MBeirSource:
                 f"no instruction for data set {key[0]!r}, queries of {key[1]!r} and candidates of "
                 f"{key[2]!r}: expected one in the file of instructions"
             )
-        prompt = formatted(drawn(prompts, seed=self.seed, purpose=f"instruction of {purpose}"))
-        return Side(formatted(f"{prompt} {text}"), self._pictures.find(image))
+        prompt = drawn(prompts, seed=self.seed, purpose=f"instruction of {purpose}")
+        return Side(prompted(prompt, text), self._pictures.find(image))
 
     def _negatives(self, values: Mapping[str, Any], purpose: str) -> list[str]:
         """Return the ids of the row's hard negatives, from the first again where they are too few."""
-        there = _candidates(values, "neg_cand_list")
+        there = candidates_of(values, "neg_cand_list")
         if not self.hard_negatives or not there:
             return []
         generator(self.seed, f"negatives of {purpose}").shuffle(there)
@@ -168,14 +171,13 @@ def formatted(text: str) -> str:
     return text if text.endswith(_ENDS) else text + "."
 
 
-def _candidates(values: Mapping[str, Any], key: str) -> list[str]:
-    """Return ids that are given alone or as objects of a "did"."""
-    given = [one.get("did") if isinstance(one, dict) else one for one in several(values.get(key))]
-    return ids_of({key: given}, key)
+def prompted(prompt: str, text: str) -> str:
+    """Return a query's text behind an instruction, each in M-BEIR's form."""
+    return formatted(f"{formatted(prompt)} {text}")
 
 
-def _prompts(file: Path) -> dict[tuple[str, str, str], tuple[str, ...]]:
-    """Return prompts by data set's id, query's and candidate's modality.
+def prompts_of(file: Path) -> Prompts:
+    """Return the prompts of a file of instructions.
 
     Raises:
         InputError: not UTF-8, a line of too few columns, or no prompts at all.
@@ -199,3 +201,9 @@ def _prompts(file: Path) -> dict[tuple[str, str, str], tuple[str, ...]]:
     if not found:
         raise InputError(f"{file}: no instructions; expected a line of headings, then one a task")
     return found
+
+
+def candidates_of(values: Mapping[str, Any], key: str) -> list[str]:
+    """Return ids that are given alone or as objects of a "did"."""
+    given = [one.get("did") if isinstance(one, dict) else one for one in several(values.get(key))]
+    return ids_of({key: given}, key)

@@ -14,8 +14,8 @@ from tests.helpers.own_units import THINGS, picture, shown, unit
 from plait.errors import InputError
 from plait.evaluation.questions import KINDS, draw
 from plait.evaluation.questions_pictures import Figures, pixels_of
-from plait.evaluation.questions_words import headings_of, spaced
-from plait.schema import Picture, Segment
+from plait.evaluation.questions_words import spaced
+from plait.schema import Passage, Picture, Segment
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_every_kind_is_asked_and_answered_by_units_that_are_there(units, questio
 def test_what_is_taken_out_is_nowhere_in_the_copy(units, questions):
     copy = [questions.changed.get(one.id, one) for one in units]
     texts = [spaced(one.text) for one in copy]
-    headings = ["\n".join(headings_of(one)) for one in copy]
+    headings = [spaced(" > ".join((one.title, *one.section))) for one in copy]
     pictures = {figure.picture.sha256 for one in copy for figure in one.figures}
     before = {one.id: one for one in units}
     for question in questions.asked:
@@ -93,6 +93,11 @@ def test_a_sentence_that_two_units_say_is_not_asked():
         "Using the bellows 1",
         "Other words",
     }
+
+
+def test_a_heading_that_another_unit_mentions_is_not_asked():
+    mention = replace(unit(2), passages=(Passage("Look below, under Using the bellows 1, for more of it."),))
+    assert {question.text for question in draw([unit(1), mention], kinds=["title"]).asked} == set()
 
 
 def test_a_figure_in_two_files_is_one_and_both_units_are_right(folder):

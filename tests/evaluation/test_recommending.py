@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -97,6 +98,15 @@ def test_few_queries_or_documents_recommend_nothing():
         advice = recommend(few, ids=IDS, lanes=("text",), mixture=None)
         assert advice.best is None
         assert "too few" in advice.reason
+
+
+def test_a_kind_of_few_queries_has_no_say():
+    many = queries({"bm25": 0.0, "text": 0.9})
+    few = [replace(query, kind="rare") for query in queries({"bm25": 2.0, "text": 0.0}, count=19, seed=1)]
+    advice = recommend([*many, *few], ids=IDS, lanes=LANES, mixture=None)
+    assert advice.kinds == ("words",)
+    assert advice.best == recommend(many, ids=IDS, lanes=LANES, mixture=None).best
+    assert advice.chosen_on + advice.confirmed_on == len(many)
 
 
 def test_halves_share_no_document_and_are_alike_in_size():

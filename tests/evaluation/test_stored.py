@@ -1,4 +1,4 @@
-"""Results on disk: read as they were saved, there wholly or not at all, and never in the way of other files."""
+"""Results on disk: read as they were saved, there wholly or not at all, never in the way of other files."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ RUNS = {
 
 @pytest.fixture
 def evaluation(tmp_path: Path) -> Evaluation:
-    queries = [LabelledQuery("q1", Query.of("what\nis this?"), "text"), LabelledQuery("q2", Query.of("x"), "y")]
+    queries = [
+        LabelledQuery("q1", Query.of("what\nis this?"), "text"),
+        LabelledQuery("q2", Query.of("x"), "y"),
+    ]
     collection = Collection("bench", queries, QRELS, lambda: iter(()))
     reports = {
         name: score(Answers(run=dict(run), failed={"q2": "no"} if name == "mine" else {}), collection)
@@ -82,7 +85,12 @@ def test_run_files_and_judgements_are_words_parted_by_white_space(
     evaluation: Evaluation, tmp_path: Path
 ) -> None:
     folder = save(evaluation, tmp_path / "r")
-    assert (folder / "runs" / "mine.run").read_text().splitlines()[0].split()[:4] == ["q1", "Q0", "a%20b", "1"]
+    assert (folder / "runs" / "mine.run").read_text().splitlines()[0].split()[:4] == [
+        "q1",
+        "Q0",
+        "a%20b",
+        "1",
+    ]
     assert [line.split() for line in (folder / "qrels.tsv").read_text().splitlines()] == [
         ["q1", "0", "a%20b", "1"],
         ["q1", "0", "50%25", "2"],
@@ -93,7 +101,12 @@ def test_run_files_and_judgements_are_words_parted_by_white_space(
 def test_the_record_of_a_query_says_what_every_system_got(evaluation: Evaluation, tmp_path: Path) -> None:
     folder = save(evaluation, tmp_path / "r")
     first, second = map(json.loads, (folder / "queries.jsonl").read_text().splitlines())
-    assert (first["id"], first["kind"], first["text"], first["image"]) == ("q1", "text", "what\nis this?", None)
+    assert (first["id"], first["kind"], first["text"], first["image"]) == (
+        "q1",
+        "text",
+        "what\nis this?",
+        None,
+    )
     assert (first["seconds"], first["failed"], second["failed"]) == (0.25, None, "no")
     assert {name: values["mrr"] for name, values in first["values"].items()} == {
         "mine": 1.0,

@@ -89,6 +89,7 @@ def test_labels_may_lie_in_the_folder_itself(folder: Path) -> None:
     ],
 )
 def test_a_document_is_found_however_it_is_spelt(folder: Path, written: str, meant: str) -> None:
+    (folder / "100%.txt").write_text("Steam.")
     write(folder / "eval", [f"q\t0\t{written}\t1"])
     assert read_files(folder, strict=True).qrels == {"q": {meant: 1}}
 

@@ -131,7 +131,7 @@ def test_different_collections_are_not_compared_unless_asked_for(
         qrels=QRELS,
         fingerprint="other",
         seed=3,
-        options={"k": 10},
+        options={"k": 10, "measures": ["mrr"]},
     )
     a, c = results[0], read_results([str(other)])[0]
     with pytest.raises(InputError, match=r"different collections: bench \(f1\) and bench \(other\)"):

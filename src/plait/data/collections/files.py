@@ -222,9 +222,9 @@ def _wrong(written: str, document: str, root: Path, not_documents: Collection[st
 
 
 def _inside(path: str, root: Path) -> str:
-    """Return a path as one relative to the folder, in POSIX form; "" if it leads out of it, or nowhere."""
+    """Return a path as one relative to the folder, in POSIX form; "" if it leads out of it."""
     relative = os.path.relpath(os.path.join(root, path), root).replace(os.sep, "/")
-    return "" if relative.partition("/")[0] in ("..", ".") else relative
+    return "" if relative.partition("/")[0] == ".." else relative
 
 
 def _parted(document: str) -> tuple[str, int | None]:

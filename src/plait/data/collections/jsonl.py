@@ -44,7 +44,6 @@ def read_jsonl(folder: str | Path, *, strict: bool = False) -> Collection:
         InputError: `strict`, and there is a problem; the message begins with file and line.
     """
     root = Path(folder)
-    name = root.resolve().name
     qrels = next((root / name for name in _QRELS if (root / name).is_file()), root / _QRELS[0])
     for file in (root / "corpus.jsonl", root / "queries.jsonl", qrels):
         if not file.is_file():
@@ -55,7 +54,9 @@ def read_jsonl(folder: str | Path, *, strict: bool = False) -> Collection:
     documents = {row["id"] for _, row in rows(root / "corpus.jsonl", report=problems.report)}
     found = [query for query, _ in queries(root / "queries.jsonl", root=root, report=problems.report)]
     judged = _known(qrels, {query.id for query in found}, documents, problems.report)
-    return Collection(name, found, judged, lambda: _documents(root, problems.report), problems.found)
+    return Collection(
+        root.resolve().name, found, judged, lambda: _documents(root, problems.report), problems.found
+    )
 
 
 def _known(path: Path, queries: Container[str], documents: Container[str], report: Report) -> Qrels:

@@ -7,8 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-MOST_PLACES = 1 << 32
-_LAST = MOST_PLACES - 1
+_LAST = 2**32 - 1  # the largest place
 _SCORES = 2**22  # looked at together; of each comes a key of 8 bytes, and where it stands
 
 
@@ -27,14 +26,15 @@ class Best:
         nothing = _keys(torch.tensor([-torch.inf]), torch.tensor([0]))
         self._keys = nothing.repeat(rows, count)
 
-    def keep(self, scores: Tensor, first: int) -> None:
-        """Take in (R, N) scores of the places from `first` on, -inf for those that may not be; none is NaN.
+    def keep(self, scores: Tensor, first: int, rows: slice = slice(None)) -> None:
+        """Take in (Q, N) scores of some rows for the places from `first` on; -inf for those that may not be.
 
-        Places come in ascending order. The best are kept on the scores' device.
+        Places come in ascending order, and no score is NaN. The best are kept on the scores' device.
         """
         self._keys = self._keys.to(scores.device)
         at_once = max(1, _SCORES // max(1, scores.shape[1]))
-        for keys, some in zip(torch.split(self._keys, at_once), torch.split(scores, at_once), strict=True):
+        parts = zip(torch.split(self._keys[rows], at_once), torch.split(scores, at_once), strict=True)
+        for keys, some in parts:
             _take(keys, some, first)
 
     def sorted(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

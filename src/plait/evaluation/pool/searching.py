@@ -40,9 +40,9 @@ def top(
 ) -> Top:
     """Return the best K = min(k, N) candidates of some queries; none of those that do not ask the lane.
 
-    What `blocks` says chooses a few more than K, what `pairs` says orders them: the result is the same to
-    the last bit however the pool is cut and on whichever device. A candidate that shares no word with
-    the query is none of BM25's best.
+    What `blocks` says chooses `slack` more than K, what `pairs` says orders them: the result is the same to
+    the last bit however the pool is cut and on whichever device, unless more than `slack` candidates
+    score what the last one does. A candidate that shares no word with the query is none of BM25's best.
 
     Args:
         moments: whether to take them too.

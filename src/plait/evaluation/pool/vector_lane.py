@@ -76,7 +76,7 @@ class VectorLane:
         asked, _ = padded(self._to_device(self._queries.read(queries)), counts)
         divisor = torch.from_numpy(counts).to(self._device)[:, None]
         size = _BLOCK_NUMBERS // self._stores.width
-        for first, last in self._stores.cuts(vectors=size, sides=_SCORES // len(queries)):
+        for first, last in self._stores.cuts(vectors=size, sides=max(1, _SCORES // len(queries))):
             vectors = self._to_device(self._stores.read(np.arange(first, last)))
             yield first, _scored(asked, vectors, self._stores.counts[first:last]).div_(divisor)
 

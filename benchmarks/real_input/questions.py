@@ -7,7 +7,9 @@ image                           a figure cropped to 70 % of its area, scaled by 
 text+image, figure removed      both of the same section; sentence and figure removed from the document
 text+image, figure kept         an edited figure, and two or three words of its section's headings
 
-Nothing is chosen by looking at what any method answers. The rules:
+Pictures are edited, figures told apart and heading words drawn as `plait.evaluation.questions` does, whose
+questions are made of a library's units; these are made of documents, which are cut into units again. Nothing
+is chosen by looking at what any method answers. The rules:
 
 - A sentence has 6 to 80 words, stands in no other unit, and leaves at least 10 words in its own.
 - A figure counts as the same wherever its pixels are; each is asked once a kind. Where figures are kept,
@@ -18,20 +20,16 @@ Nothing is chosen by looking at what any method answers. The rules:
 
 from __future__ import annotations
 
-import hashlib
-import io
-import re
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import sqrt
 
 import numpy as np
-from PIL import Image
 
 from plait import Document, Query, Segment, Unit
 from plait.data.segmenting import units
 from plait.data.sentences import sentences
+from plait.evaluation.questions_pictures import edited, pixels_of
+from plait.evaluation.questions_words import heading_words
 
 TEXT = "text"
 IMAGE = "image"
@@ -40,7 +38,6 @@ BOTH_KEPT = "text+image, figure kept"
 KINDS = (TEXT, IMAGE, BOTH_REMOVED, BOTH_KEPT)
 
 _FEWEST_WORDS, _MOST_WORDS, _WORDS_LEFT = 6, 80, 10
-_STOP_WORDS = frozenset({"the", "and", "for", "with", "from", "into", "its", "are", "this", "that", "your"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +87,7 @@ class Pool:
         assert figure.picture is not None, "a unit's figures have pictures"
         key = figure.picture.sha256
         if key not in self._digests:
-            image = _flat(figure.picture.path)
-            self._digests[key] = hashlib.sha256(repr(image.size).encode() + image.tobytes()).hexdigest()
+            self._digests[key] = pixels_of(figure.picture.path)
         return self._digests[key]
 
     def showing(self, pixels: str) -> list[Unit]:
@@ -121,7 +117,7 @@ class Pool:
         if kind in (TEXT, BOTH_REMOVED):
             text = sentence = self._first_sentence(unit)
         elif kind == BOTH_KEPT:
-            text = _title_words(unit, rng)
+            text = heading_words(unit, rng)
         if kind != TEXT:
             figure = self._figure(unit, rng, asked, alone=kind == BOTH_REMOVED)
             if figure is None or figure.picture is None:
@@ -199,38 +195,5 @@ def moved(unit: Unit, now: Sequence[Unit]) -> Unit:
     return max(same, key=lambda one: len(words & set(" ".join(p.text for p in one.passages).split())))
 
 
-def edited(path: str, rng: np.random.Generator) -> bytes:
-    """Return a picture as JPEG: 70 % of its area, scaled by .5 to .9, quality 40 to 75."""
-    image = _flat(path)
-    width, height = (max(1, round(side * sqrt(0.7))) for side in image.size)
-    left = int(rng.integers(0, image.width - width + 1))
-    top = int(rng.integers(0, image.height - height + 1))
-    scale = rng.uniform(0.5, 0.9)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = image.crop((left, top, left + width, top + height)).resize(size, Image.Resampling.BILINEAR)
-    buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=int(rng.integers(40, 76)))
-    return buffer.getvalue()
-
-
-def _title_words(unit: Unit, rng: np.random.Generator) -> str:
-    """Return two or three words of a unit's headings in their order, "" if there are not two."""
-    headings = " ".join(dict.fromkeys((unit.title, *unit.section)))
-    words = dict.fromkeys(re.findall(r"[^\W\d_]{3,}", headings))
-    usable = [word for word in words if word.lower() not in _STOP_WORDS]
-    if len(usable) < 2:
-        return ""
-    count = min(len(usable), int(rng.integers(2, 4)))
-    return " ".join(usable[place] for place in sorted(rng.choice(len(usable), count, replace=False)))
-
-
 def _holds(segment: Segment, unit: Unit, sentence: str) -> bool:
     return segment.kind == "text" and segment.section == unit.section and sentence in segment.text
-
-
-def _flat(path: str) -> Image.Image:
-    """Return a picture in RGB, as it looks on white."""
-    with Image.open(path) as image, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of palettes with several transparent colours; RGBA holds them all
-        colours = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", colours.size, "white"), colours).convert("RGB")

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from plait.index.base import Mask, Scores
+from plait.index.base import Scores
 from plait.scoring.mixture import MixtureParameters
 from plait.search.fusion import Method, fuse
+from plait.search.searcher import evident
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +51,3 @@ SYSTEMS = (
     System("sum of z-scores: all lanes", (), "zsum"),
     DEFAULT,
 )
-
-
-def evident(lanes: Mapping[str, Scores]) -> Mask:
-    """Return (N,) True where a lane speaks, as the searcher sees it: a vector, or a shared word."""
-    speaks = [there > 0 if name == "bm25" else ~np.isnan(there) for name, there in lanes.items()]
-    spoken: Mask = np.logical_or.reduce(speaks)
-    return spoken

@@ -83,6 +83,7 @@ def test_a_heading_goes_from_title_headings_and_passages_alike():
     assert left is not None
     assert (left.title, left.section, left.passages[0].section) == ("", ("Kitchen",), ("More",))
     assert without_heading(replace(given, passages=passages("Short.")), "Tea cups") is None
+    assert without_heading(replace(given, title="Tea cups - the manual"), "Tea cups") is None
 
 
 @pytest.mark.parametrize("heading", ["Kitchen", "1.2 3"])

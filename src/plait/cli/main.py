@@ -16,6 +16,7 @@ from plait.cli import (
     ask,
     compact,
     doctor,
+    eval,
     export,
     import_,
     ingest,
@@ -54,6 +55,7 @@ app.command()(serve.serve)
 app.command()(serve.mcp)
 app.command()(train.train)
 app.command()(mine.mine)
+app.add_typer(eval.app, name="eval")
 app.add_typer(models.app, name="models")
 
 

@@ -166,7 +166,8 @@ class _Drawing:
 
     def _drawn(self, kind: Kind) -> Iterator[Question]:
         """Yield what can be asked of the units that are still free for it, in an order drawn at random."""
-        order = np.random.default_rng(self._seed).permutation(len(self._units))  # one for all: see `_whole`
+        # One order for all: both kinds that leave units whole ask the same ones, so that others remain.
+        order = np.random.default_rng(self._seed).permutation(len(self._units))
         rng = np.random.default_rng([self._seed, KINDS.index(kind)])
         asked: set[str] = set()
         for place in map(int, order):
@@ -210,12 +211,13 @@ class _Drawing:
 
     def _caption(self, place: int, rng: np.random.Generator, asked: set[str]) -> _Made | None:
         unit = self._units[place]
-        told = [(figure, caption) for figure, _ in large_figures(unit) if (caption := caption_of(figure))]
-        for figure, caption in told:
-            left = without_caption(unit, figure, caption)
-            answers = self._figures.showing(figure.picture) if figure.picture else []
-            if left and 0 < len(answers) <= _MOST_SHOWING and self._texts.only(caption, place):
-                return caption, b"", answers, left
+        for figure, picture in large_figures(unit):
+            caption = caption_of(figure)
+            left = without_caption(unit, figure, caption) if caption else None
+            if left is not None and self._texts.only(caption, place):
+                answers = self._figures.showing(picture)
+                if 0 < len(answers) <= _MOST_SHOWING:
+                    return caption, b"", answers, left
         return None
 
     def _title(self, place: int, rng: np.random.Generator, asked: set[str]) -> _Made | None:

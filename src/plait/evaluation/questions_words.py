@@ -67,7 +67,7 @@ def heading_of(unit: Unit) -> str:
 
 
 def without_heading(unit: Unit, heading: str) -> Unit | None:
-    """Return a unit without a heading among its headings; None where too little is left."""
+    """Return a unit without a heading among its headings; None if too little is left, or another holds it."""
 
     def others(section: Sequence[str]) -> tuple[str, ...]:
         return tuple(one for one in section if spaced(one) != heading)
@@ -78,8 +78,10 @@ def without_heading(unit: Unit, heading: str) -> Unit | None:
     if words_in(unit) < WORDS_LEFT:
         return None
     title = "" if spaced(unit.title) == heading else unit.title
-    passages = tuple(map(under, unit.passages))
-    return replace(unit, title=title, section=others(unit.section), passages=passages)
+    section = others(unit.section)
+    if any(heading in spaced(one) for one in (title, *section)):
+        return None
+    return replace(unit, title=title, section=section, passages=tuple(map(under, unit.passages)))
 
 
 def heading_words(unit: Unit, rng: np.random.Generator) -> str:

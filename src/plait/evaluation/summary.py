@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from plait.data.collections.problems import summary
 from plait.evaluation.intervals import Interval
 from plait.evaluation.report import KindReport, Report
 
 if TYPE_CHECKING:
+    from plait.evaluation.manifest import Manifest
     from plait.evaluation.stored import Evaluation
 
 _LONGEST_NAME = 26
@@ -117,15 +118,27 @@ def _latency(evaluation: Evaluation) -> str:
     )
 
 
-def _origin(manifest: Any) -> Iterator[str]:
+def _origin(manifest: Manifest) -> Iterator[str]:
     yield f"collection `{manifest.collection}`, fingerprint `{manifest.collection_fingerprint[:16]}`"
     yield f"model `{manifest.model}`, fingerprint `{manifest.model_fingerprint[:16]}`"
-    yield f"options: {', '.join(f'{name} {value}' for name, value in manifest.options.items())}"
+    said = [f"{name} {_said(value)}" for name, value in manifest.options.items() if _is_told(name, value)]
+    yield f"options: {', '.join(said)}; the rest is in manifest.json"
     yield f"seed {manifest.seed}; {manifest.seconds:.0f} s in all"
     yield f"versions: {', '.join(f'{name} {value}' for name, value in manifest.versions.items())}"
     yield f"machine: {', '.join(f'{name} {value}' for name, value in manifest.machine.items())}"
     if manifest.command:
         yield f"command: `plait {' '.join(manifest.command)}`"
+
+
+def _is_told(name: str, value: object) -> bool:
+    """Whether an option is worth a reader's time: what was left as it is, and settings, are not."""
+    return value is not None and value is not False and not name.startswith("settings.")
+
+
+def _said(value: object) -> str:
+    if isinstance(value, list):
+        return " + ".join(map(str, value))
+    return str(value)[:16]
 
 
 def _number(count: int, one: str, several: str) -> str:

@@ -28,7 +28,7 @@ from plait.library.reports import AddReport, LibraryStatus, ProgressCallback
 from plait.library.sources import holders, is_gone, source_of
 from plait.schema import Document, Hit, Hits, Picture, Query, Unit
 from plait.scoring.vectors import Rung
-from plait.search.fusion import Method
+from plait.search.fusion import Method, Weights
 from plait.search.searcher import Searcher
 from plait.settings import Settings, load_settings
 
@@ -182,26 +182,36 @@ class Library:
         method: Method | None = None,
         lanes: Sequence[str] | None = None,
         recall: float | None = None,
+        weights: Weights | None = None,
     ) -> Hits:
         """Return the best `k` units for a query, best first, with absolute picture paths.
 
         Args:
-            method: "gated", "zsum" or "rrf"; None takes the encoder's best.
+            method: "gated", "zsum" or "rrf"; None takes `settings.method`.
             lanes: only these lanes speak ("bm25", "text", "figure_words", "image", "image_tokens", "ret");
                 None means all.
             recall: the share of the exact best hits that the answer must hold, in expectation, once the
                 library is too large to compare a query with every unit exactly; None takes
                 `settings.recall`. What was done for it is the hits' `plan`.
+            weights: what each lane counts, 1 where it is not named, 0 to leave it out; None takes
+                `settings.lane_weights`, and {} counts all alike.
 
         Raises:
-            QueryError: an image that cannot be opened.
-            InputError: k below 1, recall outside (0, 1], an unknown method or lane.
+            QueryError: an image that cannot be opened, an unknown lane, or lanes of weight 0 alone.
+            InputError: k below 1, recall outside (0, 1], an unknown method, a weight below 0.
         """
         if k < 1:
             raise InputError(f"k must be at least 1, got {k}")
         if recall is None:
             recall = self._settings.recall
-        hits = self.searcher().search(query, k=k, method=method or "gated", lanes=lanes, recall=recall)
+        hits = self.searcher().search(
+            query,
+            k=k,
+            method=method or cast("Method", self._settings.method),
+            lanes=lanes,
+            recall=recall,
+            weights=(self._settings.lane_weights if weights is None else weights) or None,
+        )
         return Hits((self._absolute(hit) for hit in hits), hits.plan)
 
     def answer(self, query: Query, *, k: int = 6) -> Answer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from plait.schema import Hits, Query
 from plait.scoring.vectors import QueryVectors, VectorField
 from plait.search.candidates import ranked
 from plait.search.explain import explained
-from plait.search.fusion import Method, fuse
+from plait.search.fusion import Method, Weights, check_weights, fuse
 
 BM25 = "bm25"
 
@@ -47,6 +47,7 @@ class Searcher:
         per_document: int | None = None,
         offset: int = 0,
         recall: float = 0.99,
+        weights: Weights | None = None,
     ) -> Hits:
         """Return up to k hits, best first; equal scores in the library's order.
 
@@ -61,19 +62,20 @@ class Searcher:
             offset: hits to pass over, for a next page.
             recall: the share of the exact best hits that the answer must hold, in expectation, where a
                 field is too large to compare with every unit exactly; 1 compares with every unit.
+            weights: what each lane counts, see `fuse`; one of weight 0 is not asked. None means 1 each.
 
         Raises:
-            InputError: k, offset, per_document or recall out of range, or an unknown method.
+            InputError: k, offset, per_document or recall out of range, an unknown method, a weight below 0.
             QueryError: an unknown lane, lanes that this query does not ask, or an unusable image.
         """
         _check(k, per_document, offset)
-        wanted = self._wanted(query, lanes)
+        wanted = self._counting(self._wanted(query, lanes), weights)
         vectors = self._encode(query, wanted)
         scores, rough = self._rough_scores(query, vectors, wanted)
 
         def fused_of(lanes: dict[str, Scores]) -> Scores:
-            fused = fuse(lanes, method=method, parameters=self.encoder.mixture)
-            fused[~_evident(lanes)] = np.nan
+            fused = fuse(lanes, method=method, parameters=self.encoder.mixture, weights=weights)
+            fused[~evident(lanes)] = np.nan
             return fused
 
         def exact(lane: str, rows: NDArray[np.intp]) -> Scores:
@@ -112,13 +114,21 @@ class Searcher:
             scores[lane] = self.snapshot.field_scores(lane, vectors.fields[lane], vectors.weights[lane], mask)
         return scores
 
-    def _wanted(self, query: Query, lanes: Sequence[str] | None) -> tuple[str, ...]:
-        """Return the lanes to ask, in a fixed order."""
-        unknown = set(lanes or ()) - set(self.lanes)
+    def check_lanes(self, names: Iterable[str]) -> None:
+        """Refuse names of lanes that there are not.
+
+        Raises:
+            QueryError: naming them.
+        """
+        unknown = set(names) - set(self.lanes)
         if unknown:
             raise QueryError(
                 f"unknown lane {', '.join(sorted(unknown))}: this library has {', '.join(self.lanes)}"
             )
+
+    def _wanted(self, query: Query, lanes: Sequence[str] | None) -> tuple[str, ...]:
+        """Return the lanes to ask, in a fixed order."""
+        self.check_lanes(lanes or ())
         asked = (BM25,) * bool(query.texts) + tuple(f.name for f in self.encoder.fields if _asks(f, query))
         if not asked:
             raise QueryError(
@@ -132,6 +142,19 @@ class Searcher:
                 f"it can be answered by {', '.join(asked)}"
             )
         return wanted
+
+    def _counting(self, wanted: tuple[str, ...], weights: Weights | None) -> tuple[str, ...]:
+        """Return those of the lanes whose weight is not 0."""
+        if weights is None:
+            return wanted
+        self.check_lanes(weights)
+        check_weights(weights)
+        counting = tuple(lane for lane in wanted if weights.get(lane, 1.0))
+        if not counting:
+            raise QueryError(
+                f"the query asks {', '.join(wanted)}, and each has weight 0: give one of them more"
+            )
+        return counting
 
     def _encode(self, query: Query, wanted: Sequence[str]) -> QueryVectors:
         if set(wanted) == {BM25}:
@@ -196,7 +219,7 @@ def _within(owners: NDArray[np.int32], per_document: int) -> NDArray[np.bool_]:
     return kept
 
 
-def _evident(scores: Mapping[str, Scores]) -> NDArray[np.bool_]:
+def evident(scores: Mapping[str, Scores]) -> NDArray[np.bool_]:
     """Return (N,) True where some lane speaks for the unit: a vector to compare, or a shared word."""
     speaks = [there > 0 if lane == BM25 else ~np.isnan(there) for lane, there in scores.items()]
     evident: NDArray[np.bool_] = np.logical_or.reduce(speaks)

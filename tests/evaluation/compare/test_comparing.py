@@ -94,6 +94,37 @@ def test_queries_that_only_one_side_has_stop_it_unless_said_otherwise(results: l
     assert "2 queries (q2, q4): counted 0 there" in zero.remarks[0]
 
 
+def test_results_without_a_query_in_common_are_refused(results: list[Result]) -> None:
+    a, b = (
+        replace(r, stored={q: r.stored[q] for q in of})
+        for r, of in zip(results, (["q1"], ["q2"]), strict=True)
+    )
+    with pytest.raises(InputError, match="answer no query in common"):
+        compare(a, b, missing="common")
+
+
+def test_a_run_file_is_given_no_measure_that_a_run_does_not_give(
+    results: list[Result], tmp_path: Path
+) -> None:
+    answers = {query: {"pseudo-recall@5": 1.0, "mrr": 0.5} for query in QRELS}
+    a = replace(results[0], stored=answers)
+    write_run(tmp_path / "b.run", run_of(RUN_B) | {"q3": {"d1": 1.0}})
+    (b,) = read_results([str(tmp_path / "b.run")], judged_by=a.judgements)
+    assert list(compare(a, b).changes) == ["mrr"]
+    other = replace(results[1], stored={query: {"success@1": 1.0} for query in QRELS})
+    with pytest.raises(InputError, match="no measure is stored in all results"):
+        compare(a, other)
+
+
+def test_judgements_of_a_file_are_those_of_queries_with_something_relevant(tmp_path: Path) -> None:
+    file = tmp_path / "qrels.txt"
+    file.write_text("q1 0 d1 0\n")
+    with pytest.raises(InputError, match="names no relevant document"):
+        Judgements.of_file(file)
+    file.write_text("q1 0 d1 0\nq2 0 d1 0\nq2 0 d2 1\n")
+    assert list(Judgements.of_file(file).asked) == ["q2"]
+
+
 def test_what_neither_run_file_answers_counts_0_and_is_said(tmp_path: Path) -> None:
     for name, run in (("a.run", RUN_A), ("b.run", RUN_A)):
         write_run(tmp_path / name, run_of(run))

@@ -55,8 +55,11 @@ def test_b_may_lose_so_much_at_most(results: list[Result], text: str, met: bool)
     assert [verdict.met for verdict in gates.judge_comparison(compare(*results))] == [met]
 
 
-def test_a_drop_of_just_so_much_is_allowed_whatever_floating_point_makes_of_it(results: list[Result]) -> None:
+def test_the_number_itself_is_enough_whatever_floating_point_makes_of_it(results: list[Result]) -> None:
     found = compare(*results, measures=["mrr"])
+    row = replace(found.rows[0], b=0.7 - 0.4)  # less than 0.3 in floating point
+    least = Gates(least=(Threshold("mrr", 0.3),))
+    assert least.judge_comparison(replace(found, rows=(row,)))[0].met
     row = replace(found.rows[0], a=0.5, b=0.49)  # 0.5 - 0.49 > 0.01 in floating point
     gates = Gates(max_drop=(Threshold("mrr", 0.01),))
     assert gates.judge_comparison(replace(found, rows=(row,)))[0].met

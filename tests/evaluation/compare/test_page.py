@@ -18,11 +18,13 @@ from tests.helpers.stored_results import stored_result
 
 from plait.data.collections.jsonl import read_jsonl
 from plait.errors import InputError
-from plait.evaluation.compare.comparing import Comparison, compare
+from plait.evaluation.compare.cards import cards_of
+from plait.evaluation.compare.comparing import Change, Comparison, compare
 from plait.evaluation.compare.inlined import InlinedPictures
 from plait.evaluation.compare.page import page
+from plait.evaluation.compare.page_table import table_html
 from plait.evaluation.compare.results import Result, read_results
-from plait.evaluation.stored import Shown
+from plait.evaluation.stored import Asked, Shown
 
 HOSTILE = "<script>alert(1)</script><img src=http://example.org/x.png onerror=alert(2)> \"'& \x00\ud800"
 
@@ -146,6 +148,25 @@ def test_each_query_shows_what_was_asked_expected_and_found(shown: Seen) -> None
     assert q1.count("✓") == 2
     assert "A: rank 1; B: rank 2" in q1
     assert "A: not found; B: rank 1" in shown.words[shown.words.index("text of q5") :]
+
+
+def test_the_best_of_many_relevant_documents_are_shown_and_the_others_counted(comparison: Comparison) -> None:
+    grades = {"d1": 1, "d2": 3, "d3": 2, "d4": 1, "d5": 0}
+    judgements = replace(comparison.a.judgements, qrels={"q1": grades})
+    unknown = replace(judgements, asked={"q1": Asked("q1", "")})  # as a run file's judgements have it
+    a, b = replace(comparison.a, judgements=unknown), replace(comparison.b, judgements=judgements)
+    (card,) = cards_of(replace(comparison, a=a, b=b), [Change("q1", "text", 1.0, 0.5)])
+    assert [(one.document, one.rank_a, one.rank_b) for one in card.expected] == [
+        ("d2", 2, 1), ("d3", None, None), ("d1", 1, 2),
+    ]  # fmt: skip
+    assert (card.unshown, card.relevant) == (1, {"d1", "d2", "d3", "d4"})
+    assert card.asked.text == "text of q1"
+
+
+def test_only_what_stays_significant_after_correction_is_coloured(comparison: Comparison) -> None:
+    row = replace(comparison.rows[0], p=0.01, corrected=0.2)
+    assert 'class="worse"' not in table_html([row])
+    assert 'class="worse"' in table_html([replace(row, corrected=0.03)])
 
 
 def test_pictures_are_made_small(shown: Seen) -> None:

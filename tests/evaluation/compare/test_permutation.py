@@ -18,7 +18,7 @@ from plait.evaluation.compare.permutation import holm, permutation_test
         ([1.0], 1.0),  # +1 and -1 lie equally far from 0
         ([1.0, 1.0, 1.0], 2 / 8),  # +++ and ---
         ([3.0, 2.0, 1.0, -1.0], 6 / 16),  # sums 7, 5, 5, -5, -5, -7 of sixteen
-        ([0.1, 0.2, 0.3], 2 / 8),  # 0.1 + 0.2 + 0.3 is not 0.3 + 0.2 + 0.1 in floating point
+        ([0.1, 0.1, 0.1, -0.1], 10 / 16),  # 0.4 twice, 0.2 eight times: but not one 0.2 in floating point
         ([0.5, -0.5], 1.0),
         ([0.0, 0.0], 1.0),
     ],

@@ -109,23 +109,17 @@ def test_systems_side_by_side_find_what_each_finds_alone(lanes):
         np.testing.assert_array_equal(together[system.name].scores, alone.scores)
 
 
-def test_reciprocal_ranks_by_hand():
-    texts = ["lion lion", "lion stone", "stone", "river"]
-    queries = [np.array([[1.0, 0.0]])]
-    # Vectors rank 3, 1, 0, 2; words rank 0, 1. With two of each lane: 3 and 1, 0 and 1.
-    pool = [np.array([[x, 0.0]]) for x in (0.5, 0.75, 0.25, 1.0)]
-    system = System("rank fusion", ("bm25", "text"), "rrf")
-
-    def ranked(folder, depth):
-        text = VectorLane("text", stored(folder, "q", queries, width=2), [stored(folder, "p", pool, width=2)])
-        (found,) = rank([system], [Bm25Lane(texts, ["lion"]), text], k=2, depth=depth).values()
-        return found
-
-    import tempfile
-    from pathlib import Path
-
-    with tempfile.TemporaryDirectory() as folder:
-        found = ranked(Path(folder), 2)
+def test_reciprocal_ranks_by_hand(tmp_path):
+    words = Bm25Lane(["lion lion", "lion stone", "stone", "river"], ["lion"])  # ranks 0, 1
+    pool = [np.array([[x, 0.0]]) for x in (0.5, 0.75, 0.25, 1.0)]  # ranks 3, 1, 0, 2
+    queries = stored(tmp_path, "queries", [np.array([[1.0, 0.0]])], width=2)
+    text = VectorLane("text", queries, [stored(tmp_path, "pool", pool, width=2)])
+    (found,) = rank([System("both", ("bm25", "text"), "rrf")], [words, text], k=3, depth=1).values()
+    # Of each lane the 3 best: 0, 1 and 3, 1, 0.
+    assert found.places[0].tolist() == [0, 1, 3]
+    np.testing.assert_allclose(found.scores[0], [1 / 61 + 1 / 63, 1 / 62 + 1 / 62, 1 / 61], rtol=1e-6)
+    (found,) = rank([System("both", ("bm25", "text"), "rrf")], [words, text], k=2, depth=2).values()
+    # Of each the 2 best: 0, 1 and 3, 1. What text thinks of 0 is not known; 0 and 3 are equal then.
     assert found.places[0].tolist() == [1, 0]
     np.testing.assert_allclose(found.scores[0], [1 / 62 + 1 / 62, 1 / 61], rtol=1e-6)
 
@@ -173,6 +167,8 @@ def test_what_does_not_fit_is_refused(lanes):
         rank([System("x", ("nothing",))], lanes, k=5)
     with pytest.raises(InputError, match=r"a method to combine 'x', which hears bm25, text"):
         rank([System("x", ("bm25", "text"))], lanes, k=5)
+    with pytest.raises(InputError, match="of different names, got bm25, bm25"):
+        rank(SYSTEMS, [lanes[0], lanes[0]], k=5)
     with pytest.raises(InputError, match="k and depth of at least 1, got 0 and 1000"):
         rank(SYSTEMS, lanes, k=0)
     with pytest.raises(ShapeError, match=r"queries x candidates: bm25 1 x 1, ret 12 x 300"):

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import pytest
+from mteb.abstasks import retrieval_dataset_loaders as loaders
 from tests.helpers.mteb_tasks import colour_of, given_tokens, picture, retrieval_task, sts_task
 from tests.helpers.sentence_models import given_model
 from tests.helpers.tiny_encoder import TinyEncoder
@@ -16,6 +17,7 @@ from plait.errors import InputError, ModelError
 from plait.evaluation.evaluate import MEASURES
 from plait.evaluation.measures import per_query
 from plait.evaluation.protocols.mteb import model_of, run
+from plait.evaluation.protocols.mteb_cache import seen_without_the_hub
 from plait.evaluation.protocols.mteb_models import wrapped
 from plait.evaluation.protocols.mteb_search import SearchModel
 from plait.evaluation.stored import load
@@ -176,9 +178,9 @@ def test_what_a_model_does_not_read_is_refused_before_anything_is_loaded():
         asked(words_only(), PICTURES, allow_partial=True)  # nothing would be left of the documents
     with pytest.raises(InputError, match=r"queries are of image and text.*reads no image.*--allow-partial"):
         asked(words_only(), BOTH)
-    heard = retrieval_task("t2ta", {"1": ("red", None)}, {"a": ("red", None)}, {"1": {"a": 1}})
+    heard = retrieval_task("t2at", {"1": ("red", None)}, {"a": ("red", None)}, {"1": {"a": 1}})
     with pytest.raises(
-        InputError, match=r"text and audio, and told reads no audio: no model of plait's does$"
+        InputError, match=r"audio and text, and told reads no audio: no model of plait's does$"
     ):
         asked(colours(), heard, allow_partial=True)
     with pytest.raises(InputError, match=r"does not read both in one input.*ReT.*--allow-partial"):
@@ -223,7 +225,7 @@ def test_a_task_that_compares_single_vectors_is_for_models_that_give_one():
     assert value(outcome, "cosine_spearman") == pytest.approx(1)
     assert outcome.evaluations == {}
     tokens = given_tokens("text", answer=lambda _: [(1.0, 0.0)])
-    with pytest.raises(InputError, match=r"TinySTS is a STS task.*told gives none: it does retrieval"):
+    with pytest.raises(InputError, match=r"TinySTS is of the type STS.*told gives none: it does retrieval"):
         asked(tokens, lambda: sts_task(pairs))
 
 
@@ -358,6 +360,21 @@ def test_data_that_cannot_be_had_is_named_with_a_remedy(monkeypatch, tmp_path):
     model = wrapped(words_only(), name="told", revision="1")
     with pytest.raises(InputError, match=r"mteb/NanoArguAnaRetrieval, revision \w+\) is not on this machine"):
         run(["NanoArguAnaRetrieval"], model)
+
+
+def test_the_parts_of_a_cached_data_set_are_found_where_the_hub_cannot_be_asked(monkeypatch, tmp_path):
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path)
+    for part in ("corpus/0.0.0/abc", "queries/0.0.0/abc", "qrels/0.0.0/abc", "default/0.0.0/older"):
+        (tmp_path / "mteb___nano_argu_ana_retrieval" / part).mkdir(parents=True)
+    told = {"mteb/NanoArguAnaRetrieval": ["default"], "mteb/other": ["corpus", "queries"]}
+    monkeypatch.setattr(loaders, "get_dataset_config_names", lambda path, revision: told[path])
+    with seen_without_the_hub():
+        names = loaders.get_dataset_config_names
+        assert names("mteb/NanoArguAnaRetrieval", "abc") == ["corpus", "qrels", "queries"]
+        assert names("mteb/NanoArguAnaRetrieval", "older") == ["default"]
+        assert names("mteb/NanoArguAnaRetrieval", "unknown") == ["default"]
+        assert names("mteb/other", "abc") == ["corpus", "queries"]
+    assert loaders.get_dataset_config_names("mteb/NanoArguAnaRetrieval", "abc") == ["default"]
 
 
 def test_a_failure_inside_mteb_names_task_and_model():

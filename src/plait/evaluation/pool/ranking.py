@@ -87,7 +87,8 @@ def rank(
         systems: lanes of theirs that are not given are not heard.
         lanes: of the same Q queries and N candidates.
         k: K, how deep the results go.
-        depth: how many of each lane are candidates where lanes are fused; at least K are.
+        depth: how many of each lane are candidates where lanes are fused, at least K. What is not among
+            them for any lane is not found, however well it would do in all lanes together.
         mixture: of the method "gated"; without, that is "zsum".
         work: a folder of this pool, these queries and models: what was found for some queries stays
             there, and is not searched again.
@@ -95,9 +96,10 @@ def rank(
             have been.
 
     Raises:
-        InputError: k or depth below 1, or a system none of whose lanes is given.
+        InputError: k or depth below 1; lanes of one name; a system none of whose lanes is given.
         ShapeError: the lanes differ in queries or candidates.
     """
+    _check(systems, lanes, k, depth)
     search = _Search(systems, {lane.name: lane for lane in lanes}, k, depth, mixture)
     parts = [search.part(start, work, watch) for start in range(0, search.queries, QUERIES)]
     return {
@@ -121,7 +123,6 @@ class _Search:
         depth: int,
         mixture: MixtureParameters | None,
     ) -> None:
-        _check(systems, lanes, k, depth)
         self._systems, self._lanes, self._mixture = systems, lanes, mixture
         self.queries, self._size = next((len(lane.asked), len(lane)) for lane in lanes.values())
         self.k, self._depth = min(k, self._size), max(k, depth)
@@ -174,20 +175,21 @@ class _Search:
         return hashlib.blake2b(repr(said).encode(), digest_size=8).hexdigest()
 
 
-def _check(systems: Sequence[System], lanes: Mapping[str, PoolLane], k: int, depth: int) -> None:
+def _check(systems: Sequence[System], lanes: Sequence[PoolLane], k: int, depth: int) -> None:
     if min(k, depth) < 1:
         raise InputError(f"expected k and depth of at least 1, got {k} and {depth}")
+    names = [lane.name for lane in lanes]
+    if not names or len(set(names)) < len(names):
+        raise InputError(f"expected lanes of different names, got {', '.join(names) or 'none'}")
     for system in systems:
-        heard = [name for name in system.lanes if name in lanes]
+        heard = [name for name in system.lanes if name in names]
         if not heard or (system.method is None and len(heard) > 1):
-            wanted = (
-                "a method to combine" if heard else f"one of the lanes {', '.join(lanes) or '(none)'} for"
-            )
+            wanted = "a method to combine" if heard else f"one of the lanes {', '.join(names)} for"
             raise InputError(
                 f"expected {wanted} {system.name!r}, which hears {', '.join(heard or system.lanes)}"
             )
-    if len({(len(lane.asked), len(lane)) for lane in lanes.values()}) > 1:
-        sizes = ", ".join(f"{name} {len(lane.asked)} x {len(lane)}" for name, lane in lanes.items())
+    if len({(len(lane.asked), len(lane)) for lane in lanes}) > 1:
+        sizes = ", ".join(f"{lane.name} {len(lane.asked)} x {len(lane)}" for lane in lanes)
         raise ShapeError(f"lanes of different queries x candidates: {sizes}")
 
 

@@ -12,7 +12,9 @@ from mteb.abstasks import AbsTaskRetrieval
 from mteb.abstasks.aggregated_task import AbsTaskAggregate
 from mteb.types import PromptType
 
+from plait.encode.embedder import first_line
 from plait.errors import InputError
+from plait.evaluation.protocols.mteb_cache import seen_without_the_hub
 
 
 class Abilities(Protocol):
@@ -95,8 +97,8 @@ def check(task: Any, model: Abilities, *, allow_partial: bool) -> None:
         raise InputError(f"{name} gathers other tasks: name them, mteb:{parts}")
     if not finds(task) and not model.does_all:
         raise InputError(
-            f"{name} is a {task.metadata.type} task, which needs one vector an item, and {model.name} gives "
-            "none: it does retrieval and reranking; ask a model of single vectors, such as ReT-2"
+            f"{name} is of the type {task.metadata.type}, which needs one vector an item, and {model.name} "
+            "gives none: it does retrieval and reranking; ask a model of single vectors, such as ReT-2"
         )
     for side, held in modalities(task).items():
         _check_side(name, side, held, model, allow_partial)
@@ -109,7 +111,8 @@ def load(task: Any) -> list[Part]:
         InputError: it is not on this machine and cannot be fetched, or is of another form than its kind's.
     """
     try:
-        task.load_data()
+        with seen_without_the_hub():
+            task.load_data()
         return list(_parts(task)) if finds(task) else []
     except InputError:
         raise
@@ -117,7 +120,7 @@ def load(task: Any) -> list[Part]:
         raise InputError(_unreachable(task, error)) from error
     except (ValueError, KeyError, TypeError, RuntimeError) as error:
         raise InputError(
-            f"mteb cannot read the data of {task.metadata.name} ({type(error).__name__}: {error}): see what "
+            f"mteb cannot read the data of {task.metadata.name} ({type(error).__name__}: {first_line(error)}): see what "
             f"mteb.get_task({task.metadata.name!r}).load_data()  says"
         ) from error
 
@@ -174,11 +177,10 @@ def _pictures_in(rows: Any) -> int:
 
 def _unreachable(task: Any, error: Exception) -> str:
     name, data = task.metadata.name, task.metadata.dataset
-    reason = next(iter(str(error).splitlines()), type(error).__name__)
     place = f"{data.get('path', '?')}, revision {data.get('revision', '?')}"
     fetching = f"python -c \"import mteb; mteb.get_task('{name}').load_data()\""
     return (
-        f"the data set of {name} ({place}) is not on this machine and cannot be fetched ({reason}): where "
+        f"the data set of {name} ({place}) is not on this machine and cannot be fetched ({first_line(error)}): where "
         f"there is a network run  {fetching}  and bring the folder that HF_HOME names, else "
         "~/.cache/huggingface"
     )

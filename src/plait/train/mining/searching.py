@@ -14,6 +14,7 @@ from torch import Tensor
 
 from plait.data.whole_files import whole
 from plait.encode.side_vectors import WHOLE, Vectors
+from plait.evaluation.pool.best import Best
 from plait.scoring.maxsim import maxsim
 from plait.train.mining.corpus import Corpus
 
@@ -195,18 +196,18 @@ class _State:
     def __init__(self, relevant: Tensor, wished: Tensor, count: int) -> None:
         self._relevant, self._wished = relevant, wished
         self._ahead = torch.zeros(len(relevant), dtype=torch.int64, device=relevant.device)
-        self._right, self._wrong = (_Best(len(relevant), count, relevant.device) for _ in range(2))
+        self._right, self._wrong = (Best(len(relevant), count) for _ in range(2))
 
     def keep(self, part: slice, scores: Tensor, first: int, kinds: Tensor | None) -> None:
         """Take in (Q, N) scores of some rows for the documents from `first` on, of some kinds."""
         ahead = scores > self._relevant[part, None]
         self._ahead[part] += ahead.sum(1)
         if kinds is None:
-            self._right.keep(part, scores, first)
+            self._right.keep(scores, first, part)
             return
         right = kinds[None, :] == self._wished[part, None]
-        self._right.keep(part, scores.masked_fill(~right, -torch.inf), first)
-        self._wrong.keep(part, scores.masked_fill(right | ~ahead, -torch.inf), first)
+        self._right.keep(scores.masked_fill(~right, -torch.inf), first, part)
+        self._wrong.keep(scores.masked_fill(right | ~ahead, -torch.inf), first, part)
 
     def found(self, by_modality: bool) -> Found:
         """Return the best."""
@@ -222,26 +223,3 @@ class _State:
             wrong_places=wrong_places[:, :width],
             wrong_scores=wrong_scores[:, :width],
         )
-
-
-class _Best:
-    """(R, K) highest scores so far, and whose they are."""
-
-    def __init__(self, rows: int, count: int, device: torch.device) -> None:
-        self._scores = torch.full((rows, count), -torch.inf, device=device)
-        self._places = torch.zeros((rows, count), dtype=torch.int64, device=device)
-
-    def keep(self, part: slice, scores: Tensor, first: int) -> None:
-        """Take in (Q, N) scores of some rows for the documents from `first` on."""
-        count = self._scores.shape[1]
-        new, which = scores.topk(min(count, scores.shape[1]), dim=1)
-        both = torch.cat([self._scores[part], new], dim=1)
-        places = torch.cat([self._places[part], which + first], dim=1)
-        self._scores[part], kept = both.topk(count, dim=1)
-        self._places[part] = places.gather(1, kept)
-
-    def sorted(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Return places and scores, best first, equal ones by their number."""
-        scores, places = self._scores.cpu().numpy(), self._places.cpu().numpy()
-        order = np.lexsort((places, -scores), axis=1)
-        return np.take_along_axis(places, order, 1), np.take_along_axis(scores, order, 1)

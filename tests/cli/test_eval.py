@@ -59,15 +59,16 @@ def test_all_systems_are_printed_by_kind_and_what_was_left_out_is_said(
 def test_the_same_is_found_again_on_more_threads_and_a_change_is_named(
     folder: Path, first: subprocess.CompletedProcess[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(folder)
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    same = plait("eval", "rerun", "result", cwd=folder)
-    assert (same.returncode, same.stdout.split(":")[0]) == (0, "same"), same.stdout + same.stderr
+    same = CliRunner().invoke(app, ["eval", "rerun", "result"])
+    assert (same.exit_code, same.stdout.split(":")[0]) == (0, "same"), same.output
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     corpus = folder / "compare" / "corpus.jsonl"
     corpus.write_text(corpus.read_text().replace("two years", "a year"))
-    changed = plait("eval", "rerun", "result", "--json", cwd=folder)
+    changed = CliRunner().invoke(app, ["eval", "rerun", "result", "--json"])
     found = json.loads(changed.stdout)
-    assert (changed.returncode, found["same"]) == (1, False), changed.stderr
+    assert (changed.exit_code, found["same"]) == (1, False)
     assert [change.split(":")[0] for change in found["changes"]] == ["collection"]
     assert "of warranty for query" in "".join(found["differences"])
 
@@ -76,9 +77,9 @@ def test_json_holds_every_record(folder: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.chdir(folder)
     words = ["./compare", "--json", "--no-baselines", "--lanes", "bm25"]
     values = json.loads(CliRunner().invoke(app, ["eval", *words]).stdout)
-    assert [system["name"] for system in values["systems"]] == ["plait-mini"]
+    assert [system["name"] for system in values["systems"]] == ["plait-mini: bm25"]
     assert [query["id"] for query in values["queries"]] == ["t1", "t2", "i1", "b1"]
-    assert values["queries"][1]["values"]["plait-mini"]["mrr"] == 1.0
+    assert values["queries"][1]["values"]["plait-mini: bm25"]["mrr"] == 1.0
     assert values["manifest"]["options"]["lanes"] == ["bm25"]
     assert [problem["message"][:20] for problem in values["problems"]] == ["judges the document "]
 

@@ -208,13 +208,14 @@ def words_only_of_colours():
     return given_model("text", answer=lambda text: COLOUR_VECTORS.get(text, (0.0, 0.0, 1.0)))
 
 
-def test_pictures_that_mteb_drops_are_missed():
+def test_pictures_that_mteb_drops_are_missed_before_results_are_kept(tmp_path):
     # Its metadata says that documents are words, so mteb takes their column of pictures away.
     task = retrieval_task(
         "t2t", {"1": ("red", None)}, {"a": ("red", "blue"), "b": ("blue", None)}, {"1": {"a": 1}}
     )
     with pytest.raises(InputError, match="mteb handed over 0 of the 1 pictures of its documents"):
-        asked(colours(), task)
+        run([task()], wrapped(colours(), name="told", revision="1"), out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
     outcome = asked(colours(), task, allow_partial=True)
     assert outcome.warnings == ("TinyRetrieval: mteb handed over 0 of the 1 pictures of its documents",)
 

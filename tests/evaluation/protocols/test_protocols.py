@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from tests.helpers.angles import Angles
@@ -26,6 +27,7 @@ from plait.evaluation.protocols.entrants import baseline_entrant, one_lane
 from plait.evaluation.protocols.keeping import Results
 from plait.evaluation.protocols.measuring import Plan
 from plait.evaluation.protocols.running import run_benchmark
+from plait.evaluation.protocols.side_encoders import MODEL
 from plait.evaluation.stored import load
 
 PROMPTS = [
@@ -273,6 +275,38 @@ def test_an_interrupted_run_goes_on_and_leaves_the_same_bytes(tmp_path):
     ]
     assert stored[0] == stored[1]
     assert len(stored[0]) == 2
+
+
+def test_approximate_search_finds_what_exact_search_scores_the_same_and_says_so(tmp_path):
+    passages = [(f"p{n:03}", f"at {n // 2} number {n}") for n in range(180)]
+    queries = [m2kr_query(f"q{n}", f"at {n}", [f"p{2 * n}"]) for n in range(0, 90, 10)]
+    write_m2kr(tmp_path / "M2KR", "MSMARCO", queries, passages)
+    spec = f"m2kr:{tmp_path / 'M2KR'}"
+    exact, near = (run(spec, tmp_path, plan={"k": 20, "approximate": wanted}) for wanted in (False, True))
+    assert near.tasks[0].evaluation.manifest.options["approximate"] is True
+    assert "approximate search (PLAID)" in near.to_markdown()
+    for query, found in near.tasks[0].evaluation.model.run.items():
+        best = exact.tasks[0].evaluation.model.run[query]
+        common = found.keys() & best.keys()
+        assert common
+        assert all(found[name] == best[name] for name in common)
+
+
+def test_the_python_of_the_page_runs(mbeir_folder, tmp_path, monkeypatch, capsys):
+    page = (Path(__file__).parents[3] / "docs/evaluation-benchmarks.md").read_text()
+    code = page.split("```python\n")[1].split("```")[0]
+    for there, here in (("/data/M-BEIR", str(mbeir_folder)), ('"cuda"', '"cpu"'), ("768", "2")):
+        assert there in code
+        code = code.replace(there, here)
+    monkeypatch.chdir(tmp_path)
+    angles = Angles()
+
+    def vectors_of(side):
+        (one,) = angles.encode([side], "document")[MODEL]
+        return one.vectors[0] if len(one.vectors) else None
+
+    exec(code, {"vectors_of": vectors_of})
+    assert "100.0 (2 of 16)" in capsys.readouterr().out
 
 
 def test_baselines_stand_beside_and_what_they_cannot_be_asked_has_no_value(mbeir_folder, tmp_path):

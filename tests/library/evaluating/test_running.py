@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.data.conftest import pdf_bytes
 from tests.helpers.small_collection import QRELS, QUERIES, write_collection
 from tests.helpers.tiny_encoder import TinyEncoder
 
@@ -145,7 +146,7 @@ def test_an_unknown_lane_or_nothing_to_measure_is_said_before_anything_is_encode
         evaluated(nothing)
 
 
-def test_raw_files_are_found_by_file_and_by_page(tmp_path: Path) -> None:
+def test_raw_files_are_found_by_file(tmp_path: Path) -> None:
     folder = tmp_path / "files"
     (folder / "eval").mkdir(parents=True)
     for name, words in (
@@ -165,6 +166,49 @@ def test_raw_files_are_found_by_file_and_by_page(tmp_path: Path) -> None:
     assert words.per_query["q2"] == {"recall@10": 1.0, "mrr": 1.0}
     again = load(save(found, tmp_path / "r"))
     assert dict(again.systems["lane bm25"].run) == dict(words.run)
+    assert (again.documents["a b.md"].title, again.documents["a b.md"].text) == ("a b", "Close the valve.")
+
+
+def test_raw_files_are_found_by_page_where_a_page_is_judged(tmp_path: Path) -> None:
+    folder = tmp_path / "files"
+    (folder / "eval").mkdir(parents=True)
+    (folder / "m.pdf").write_bytes(_pdf("Close the valve", "Rinse the basket", "Open the valve and the lid"))
+    (folder / "other.md").write_text("# Other\n\nThe valve of the other machine.\n")
+    (folder / "eval" / "queries.jsonl").write_text(
+        '{"id": "q", "text": "basket"}\n{"id": "f", "text": "lid"}\n'
+    )
+    (folder / "eval" / "qrels.tsv").write_text(
+        "q\t0\tm.pdf#page=2\t1\nq\t0\tm.pdf#page=4\t1\nf\t0\tm.pdf\t1\n"
+    )
+    found = evaluated(f"files:{folder}", LANES)
+    words = found.systems["lane bm25"]
+    assert {query: list(run) for query, run in words.run.items()} == {"q": ["m.pdf#page=2"], "f": ["m.pdf"]}
+    everything = {"m.pdf#page=1", "m.pdf#page=2", "m.pdf#page=3", "other.md"}
+    assert set(found.model.run["q"]) == set(found.systems["lane text"].run["q"]) == everything
+    assert set(found.model.run["f"]) == {"m.pdf", "other.md"}
+    assert [problem.place for problem in found.problems] == [f"{folder / 'eval' / 'qrels.tsv'}:2"]
+    assert "page 4" in found.problems[0].message
+    assert found.documents["m.pdf#page=2"].text == "Rinse the basket"
+    with pytest.raises(InputError, match="page 4"):
+        evaluated(f"files:{folder}", replace(LANES, strict=True))
+
+
+def _pdf(*pages: str) -> bytes:
+    """Return a PDF of a line of text a page."""
+    kids = " ".join(f"{4 + 2 * number} 0 R" for number in range(len(pages)))
+    objects = [
+        "<< /Type /Catalog /Pages 2 0 R >>",
+        f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>",
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+    ]
+    for number, line in enumerate(pages):
+        content = f"BT /F 20 Tf 72 700 Td ({line}) Tj ET"
+        objects.append(
+            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents {5 + 2 * number} 0 R "
+            "/Resources << /Font << /F 3 0 R >> >> >>"
+        )
+        objects.append(f"<< /Length {len(content)} >>\nstream\n{content}\nendstream")
+    return pdf_bytes([one.encode() for one in objects])
 
 
 def _append(file: Path, line: str) -> None:

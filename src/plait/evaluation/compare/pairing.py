@@ -45,7 +45,7 @@ def pair(a: Result, b: Result, *, missing: Missing) -> Pairing:
     only_a, only_b = _less(a.answered, b.answered), _less(b.answered, a.answered)
     if missing == "stop" and (only_a or only_b):
         raise InputError(_stop_message(a, b, only_a, only_b))
-    neither = tuple(query for query in a.silent if query in set(b.silent))
+    neither = _less(a.silent, b.answered) if b.silent else ()
     both = _less(a.answered, only_a)
     if not both:
         raise InputError(f"{a.name} and {b.name} answer no query in common: nothing can be compared")

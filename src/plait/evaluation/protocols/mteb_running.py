@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import re
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -111,8 +112,14 @@ class Runner:
     def _of_model(self, task: Any, parts: Sequence[Part], scores: list[Scores], warnings: list[str]) -> Runs:
         """Return what the model finds, once every picture of the task is accounted for."""
         self._model.reading.clear()
-        cache = mteb.ResultCache(self._results)
-        runs = self._measured(task, self._model, self._model.name, scores, cache)
+        with TemporaryDirectory(prefix="plait-mteb-") as folder:
+            runs = self._measured(task, self._model, self._model.name, scores, mteb.ResultCache(folder))
+            self._account(task, parts, warnings)
+            shutil.copytree(folder, self._results, dirs_exist_ok=True)
+        return runs
+
+    def _account(self, task: Any, parts: Sequence[Part], warnings: list[str]) -> None:
+        """Check that the model was handed every picture of a task; if not, and that is allowed, say so."""
         lost = _lost(pictures_of(parts), self._model.reading)
         if lost and not self._options["allow_partial"]:
             raise InputError(
@@ -120,7 +127,6 @@ class Runner:
                 f"{task.metadata.category}; --allow-partial runs it all the same"
             )
         warnings += [f"{task.metadata.name}: {lost}"] if lost else []
-        return runs
 
     def _measured(self, task: Any, model: Any, system: str, scores: list[Scores], cache: Any = None) -> Runs:
         """Return what a model finds, as mteb asks it; its scores go to the end of the list.

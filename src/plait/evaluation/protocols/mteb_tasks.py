@@ -119,9 +119,9 @@ def load(task: Any) -> list[Part]:
     except (OSError, ImportError) as error:
         raise InputError(_unreachable(task, error)) from error
     except (ValueError, KeyError, TypeError, RuntimeError) as error:
+        name, reason = task.metadata.name, f"{type(error).__name__}: {first_line(error)}"
         raise InputError(
-            f"mteb cannot read the data of {task.metadata.name} ({type(error).__name__}: {first_line(error)}): see what "
-            f"mteb.get_task({task.metadata.name!r}).load_data()  says"
+            f"mteb cannot read the data of {name} ({reason}): try  mteb.get_task({name!r}).load_data()  alone"
         ) from error
 
 
@@ -180,7 +180,7 @@ def _unreachable(task: Any, error: Exception) -> str:
     place = f"{data.get('path', '?')}, revision {data.get('revision', '?')}"
     fetching = f"python -c \"import mteb; mteb.get_task('{name}').load_data()\""
     return (
-        f"the data set of {name} ({place}) is not on this machine and cannot be fetched ({first_line(error)}): where "
-        f"there is a network run  {fetching}  and bring the folder that HF_HOME names, else "
-        "~/.cache/huggingface"
+        f"the data set of {name} ({place}) is not on this machine and cannot be fetched "
+        f"({first_line(error)}): where there is a network run  {fetching}  and bring the folder that HF_HOME "
+        "names, else ~/.cache/huggingface"
     )

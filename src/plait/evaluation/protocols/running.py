@@ -143,7 +143,7 @@ def _tables(plan: Plan, results: Sequence[TaskResult]) -> tuple[FilledTable, ...
         )
         for system in systems
     ]
-    remarks = tuple(_remarks(plan))
+    remarks = (*_remarks(plan), *(remark for one in results for remark in one.remarks()))
     return tuple(FilledTable(table, ours, remarks) for table in plan.benchmark.tables)
 
 

@@ -69,7 +69,7 @@ def ask_search(
             method=search.method,
             lanes=search.lanes,
             weights=search.weights,
-            per_document=items.per_document,
+            per_document=items.per_document(labelled.id),
             recall=search.recall,
         )
         answers.seconds[labelled.id] = time.perf_counter() - started

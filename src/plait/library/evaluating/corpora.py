@@ -26,6 +26,7 @@ from plait.schema import Document, Hit, Unit
 
 FILES = "files:"
 _ROWS_AT_ONCE = 1024
+_PAGE = "#page="
 _WORDS_SHOWN = 400  # characters of an item's text
 Told = Callable[[int, int], None]  # how many documents are done, and of how many; 0: not known
 
@@ -33,9 +34,8 @@ Told = Callable[[int, int], None]  # how many documents are done, and of how man
 class Items(Protocol):
     """What a library's units are called in the run of a query."""
 
-    @property
-    def per_document(self) -> int | None:
-        """At most so many hits of one document can count; None if any number can."""
+    def per_document(self, query: str) -> int | None:
+        """Return how many hits of one document can count for a query; None: any number."""
         ...
 
     def found(self, query: str, hits: Iterable[Hit]) -> dict[str, float]:
@@ -195,7 +195,9 @@ class _Documents:
     """Items are documents."""
 
     owners: Sequence[str]
-    per_document: int | None = 1
+
+    def per_document(self, query: str) -> int | None:
+        return 1
 
     def found(self, query: str, hits: Iterable[Hit]) -> dict[str, float]:
         scores: dict[str, float] = {}
@@ -218,9 +220,8 @@ class _Files:
     sources: Sequence[str]
     pages: NDArray[np.int32] | None  # (N,), 0: none; None where no judgement names a page
 
-    @property
-    def per_document(self) -> int | None:
-        return 1 if self.pages is None else None
+    def per_document(self, query: str) -> int | None:
+        return None if any(_PAGE in name for name in self.collection.qrels.get(query, ())) else 1
 
     def found(self, query: str, hits: Iterable[Hit]) -> dict[str, float]:
         return self.collection.found(query, hits)
@@ -234,7 +235,7 @@ class _Files:
         for row, source in enumerate(self.sources):
             path = os.path.relpath(source, self.collection.folder).replace(os.sep, "/")
             page = 0 if self.pages is None else int(self.pages[row])
-            for name in names.intersection((path, f"{path}#page={page}")):
+            for name in names & {path, f"{path}{_PAGE}{page}"}:
                 rows.setdefault(name, row)
         units = snapshot.units(list(rows.values()))
         return {name: self._shown(name, unit) for name, (unit, _) in zip(rows, units, strict=True)}

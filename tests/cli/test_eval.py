@@ -73,17 +73,6 @@ def test_the_same_is_found_again_on_more_threads_and_a_change_is_named(
     assert "of warranty for query" in "".join(found["differences"])
 
 
-def test_json_holds_every_record(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(folder)
-    words = ["./compare", "--json", "--no-baselines", "--lanes", "bm25"]
-    values = json.loads(CliRunner().invoke(app, ["eval", *words]).stdout)
-    assert [system["name"] for system in values["systems"]] == ["plait-mini: bm25"]
-    assert [query["id"] for query in values["queries"]] == ["t1", "t2", "i1", "b1"]
-    assert values["queries"][1]["values"]["plait-mini: bm25"]["mrr"] == 1.0
-    assert values["manifest"]["options"]["lanes"] == ["bm25"]
-    assert [problem["message"][:20] for problem in values["problems"]] == ["judges the document "]
-
-
 @pytest.mark.parametrize(
     ("words", "error", "said"),
     [

@@ -97,7 +97,7 @@ def test_few_queries_or_documents_recommend_nothing():
     for few in (queries({"text": 0.5}, count=30), queries({"text": 0.5}, groups=19)):
         advice = recommend(few, ids=IDS, lanes=("text",), mixture=None)
         assert advice.best is None
-        assert "too few" in advice.reason
+        assert "expected 40 from 20 or more" in advice.reason
 
 
 def test_a_kind_of_few_queries_has_no_say():

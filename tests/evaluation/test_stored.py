@@ -116,6 +116,14 @@ def test_the_record_of_a_query_says_what_every_system_got(evaluation: Evaluation
     assert second["values"]["mine"]["mrr"] == 1.0
 
 
+def test_the_json_form_holds_every_record_and_what_it_came_from(evaluation: Evaluation) -> None:
+    found = json.loads(json.dumps(evaluation.to_dict()))
+    assert [system["name"] for system in found["systems"]] == list(RUNS)
+    assert found["queries"][0]["values"]["mine"] == evaluation.model.per_query["q1"]
+    assert found["manifest"]["options"] == {"k": 9}
+    assert found["problems"] == [{"place": "queries.jsonl:3", "message": "not JSON"}]
+
+
 def test_a_result_is_replaced_only_when_told_and_other_files_never(
     evaluation: Evaluation, tmp_path: Path
 ) -> None:

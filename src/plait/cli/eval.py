@@ -147,7 +147,7 @@ def collection(
 
 
 def shown(evaluation: Evaluation, *, out: Path | None, force: bool, as_json: bool) -> None:
-    """Store an evaluation where it is wanted, and print it; exit code 1 if something was left out."""
+    """Store an evaluation where it is wanted, and print it; exit code 1 if something could not be used."""
     from plait.evaluation.stored import save
     from plait.evaluation.summary import problem_lines, to_text
 
@@ -159,10 +159,9 @@ def shown(evaluation: Evaluation, *, out: Path | None, force: bool, as_json: boo
         print(
             f"stored in {folder}" if folder else "not stored: --out FOLDER keeps runs, records and a manifest"
         )
-    problems = problem_lines(evaluation)
-    for line in problems:
+    for line in problem_lines(evaluation):
         warn(line)
-    if problems:
+    if evaluation.problems or evaluation.model.failed:
         sys.exit(1)
 
 

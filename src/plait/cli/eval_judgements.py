@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import quote
@@ -39,11 +40,12 @@ def judgements(
     from plait.library.feedback import Feedback, judged
 
     with open_library(library) as opened:
-        root = (folder or opened.folder.parent).resolve()
+        home = opened.folder.parent
+        root = Path(os.path.abspath(folder or home))
         feedback = Feedback(opened.folder)
 
     def name_of(opinion: Opinion) -> str:
-        source = Path(opinion.source)
+        source = Path(os.path.normpath(home / opinion.source))
         if "!" in opinion.source or not source.is_relative_to(root):
             return ""
         path = quote(source.relative_to(root).as_posix(), safe="/ ")
@@ -55,14 +57,14 @@ def judgements(
     if (target / "qrels.tsv").exists() and not force:
         raise InputError(f"{target} holds labels already: overwrite them with --force, or move them away")
     found = judged(feedback, name_of, clicks=clicks)
+    for problem in found.problems:
+        warn(str(problem))
     if not found.queries:
         raise InputError(
             "nobody has judged a hit here: press Right or Wrong on the page of  plait serve  first"
             + ("" if clicks else ", or count what was opened with --clicks")
         )
     write_labels(target, found.queries, found.qrels, paths_from=root)
-    for problem in found.problems:
-        warn(str(problem))
     grades = sum(map(len, found.qrels.values()))
     if as_json:
         said = {"folder": str(target), "queries": len(found.queries), "judgements": grades}

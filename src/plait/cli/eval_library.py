@@ -43,8 +43,7 @@ def library(
 ) -> None:
     """Ask a library questions made from its own documents, and say which lanes and weights serve it best.
 
-    A sentence, caption, heading or figure is taken out of a copy of the index, and asked for; the library
-    stays as it is. No labels and no GPU are needed.
+    What is asked for is taken out of a copy of the index; the library stays as it is.
     """
     from plait.evaluation.manifest import typed_command
     from plait.evaluation.questions import KINDS

@@ -140,9 +140,8 @@ def recommend(
     groups = Counter(query.group for query in queries)
     if len(groups) < FEWEST_GROUPS or len(queries) < FEWEST_QUERIES:
         return _keep(
-            f"{len(queries)} queries from {len(groups)} documents are too few to choose and confirm by: "
-            f"expected {FEWEST_QUERIES} from {FEWEST_GROUPS} or more, "
-            f"not counting kinds of fewer than {FEWEST_OF_A_KIND}"
+            f"there are {len(queries)} queries from {len(groups)} documents to choose and confirm by; "
+            f"expected {FEWEST_QUERIES} from {FEWEST_GROUPS} or more, of kinds with {FEWEST_OF_A_KIND} each"
         )
     chosen = half_of(groups, np.random.default_rng(seed))
     choosing = [query for query in queries if query.group in chosen]

@@ -330,6 +330,16 @@ def test_baselines_stand_beside_and_what_they_cannot_be_asked_has_no_value(mbeir
     assert by_words["mscoco_task3", "union"] == {}
 
 
+def test_a_lane_that_no_candidate_has_takes_no_part_whichever_pools_are_searched(mbeir_folder, tmp_path):
+    entrants = [one_lane("angles", Angles()), baseline_entrant()]
+    for pools in (("local",), ("local", "union")):
+        benchmark = open_benchmark(f"mbeir:{mbeir_folder}", pools=pools)
+        result = run_benchmark(Plan(benchmark, "angles"), entrants, work=tmp_path / f"work-{len(pools)}")
+        named = {one.name: set(one.values) - {"angles", "score sum", "rank fusion"} for one in result.tasks}
+        assert named["mscoco_task0-local"] == {"image features", "angles + BM25"}
+        assert named["mscoco_task3-local"] == {"text backbone", "BM25", "angles + BM25"}
+
+
 def test_results_are_kept_by_task_and_written_again_by_the_same_run_only(m2kr_folder, tmp_path):
     benchmark = open_benchmark(f"m2kr:{m2kr_folder}")
     out = tmp_path / "out"

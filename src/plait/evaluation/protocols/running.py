@@ -77,7 +77,8 @@ def run_benchmark(
         Member(one, VectorStore(work, one.name, one.encoder, watch=watch, say=say)) for one in entrants
     ]
     groups = _by_pool(plan.benchmark)
-    shared = _shared(groups)
+    # Clusters of approximate search are of a whole store.
+    shared = None if plan.approximate else _shared(groups)
     results: list[TaskResult] = []
     for pool, asked in groups:
         began = time.monotonic()

@@ -19,11 +19,11 @@ from plait.evaluation.pool.lanes import PoolLane, Rows
 from plait.evaluation.pool.plaid import Plaid
 from plait.evaluation.pool.ranking import Ranked, rank
 from plait.evaluation.pool.vector_lane import VectorLane
-from plait.evaluation.protocols.encoding import Unread, VectorStore, Watch, digest, unread
+from plait.evaluation.protocols.encoding import Unread, VectorStore, Watch, digest, slug, unread
 from plait.evaluation.protocols.entrants import Entrant
 from plait.evaluation.protocols.sharing import Places, SomeQueries
 from plait.evaluation.protocols.side_encoders import MODEL
-from plait.evaluation.systems import BM25
+from plait.evaluation.systems import BM25, System
 from plait.schema import Run
 
 _FORMAT = 1  # goes up with what the same vectors and systems find
@@ -82,7 +82,7 @@ class PoolSearch:
         source = pool if shared is None or places is None else shared[0]
         self._rows: Rows | None = places
         self._vectors = [member.store.pool(source) for member in members]
-        if not any(len(vectors.numbers) for vectors in self._vectors[0].values()):
+        if not any(_is_in(vectors, places) for vectors in self._vectors[0].values()):
             raise InputError(
                 f"{members[0].entrant.name} can read no candidate of {pool.name}: use another model"
             )
@@ -104,11 +104,12 @@ class PoolSearch:
         lanes = [self._lanes(place, vectors) for place, vectors in enumerate(queries)]
         bm25 = self._of_task(task)
         ranked: dict[str, Ranked] = {}
-        for place, (member, of_member) in enumerate(zip(self._members, lanes, strict=True)):
-            ranked |= self._ranked(task, member, [*of_member, *bm25], k)
-            if approximate and not place:
-                name = member.entrant.systems[0].name
-                ranked[name] = self._approximate(of_member[0], queries[0][MODEL], k)
+        if approximate:
+            name = self._members[0].entrant.systems[0].name
+            ranked[name] = self._approximate(lanes[0][0], queries[0][MODEL], k)
+        for member, of_member in zip(self._members, lanes, strict=True):
+            systems = [system for system in member.entrant.systems if system.name not in ranked]
+            ranked |= self._ranked(task, member, systems, [*of_member, *bm25], k)
         return Found(
             {name: one.run(names, self._ids) for name, one in ranked.items()},
             {name: one.unasked(names) for name, one in ranked.items()},
@@ -116,13 +117,18 @@ class PoolSearch:
             _unread(self._vectors[0], self._rows),
         )
 
-    def _ranked(self, task: PoolTask, member: Member, lanes: Sequence[PoolLane], k: int) -> dict[str, Ranked]:
+    def _ranked(
+        self, task: PoolTask, member: Member, systems: Sequence[System], lanes: Sequence[PoolLane], k: int
+    ) -> dict[str, Ranked]:
+        """Return what some systems find, those left out that hear none of the lanes."""
         entrant, there = member.entrant, {lane.name for lane in lanes}
-        systems = [system for system in entrant.systems if there & set(system.lanes)]
-        heard = {name for system in systems for name in system.lanes}
+        able = [system for system in systems if there & set(system.lanes)]
+        heard = {name for system in able for name in system.lanes}
+        if not able:
+            return {}
         what = f"{task.name}: {self._pool.name} by {entrant.name}"
         return rank(
-            systems,
+            able,
             [lane for lane in lanes if lane.name in heard],
             k=k,
             depth=DEPTH,
@@ -132,12 +138,12 @@ class PoolSearch:
         )
 
     def _lanes(self, place: int, queries: Mapping[str, Vectors]) -> list[PoolLane]:
-        """Return the lanes of a member that some candidate has: none looks for pictures among texts."""
+        """Return the lanes of a member that some candidate has: no one looks for pictures among texts."""
         device = self._members[place].entrant.device
         return [
             VectorLane(name, queries[name], [vectors], rows=self._rows, device=device)
             for name, vectors in self._vectors[place].items()
-            if len(vectors.numbers)
+            if _is_in(vectors, self._rows)
         ]
 
     def _approximate(self, lane: PoolLane, queries: Vectors, k: int) -> Ranked:
@@ -155,10 +161,18 @@ class PoolSearch:
             watch=partial(self._watch, f"{self._pool.name}: clusters"),
         )
 
-    def _words_of(self, tasks: Sequence[PoolTask]) -> PoolLane:
-        """Return BM25 over the pool for the queries of all tasks."""
-        texts = _texts(self._pool, partial(self._watch, f"{self._pool.name}: counting words"))
-        return Bm25Lane(texts, [query.bare for task in tasks for query in task.queries])
+    def _words_of(self, tasks: Sequence[PoolTask]) -> PoolLane | None:
+        """Return BM25 over the pool for the queries of all tasks; None where no candidate has words."""
+        any_words = False
+
+        def texts() -> Iterator[str]:
+            nonlocal any_words
+            for text in _texts(self._pool, partial(self._watch, f"{self._pool.name}: counting words")):
+                any_words = any_words or bool(text.strip())
+                yield text
+
+        lane = Bm25Lane(texts(), [query.bare for task in tasks for query in task.queries])
+        return lane if any_words else None
 
     def _of_task(self, task: PoolTask) -> list[PoolLane]:
         if self._bm25 is None:
@@ -179,7 +193,11 @@ class PoolSearch:
             k,
             DEPTH,
         )
-        folder = self._work / "searches" / f"{task.name}-{self._pool.name}-{digest([made_of, *asked])[:16]}"
+        folder = (
+            self._work
+            / "searches"
+            / f"{slug(task.name)}-{slug(self._pool.name)}-{digest([made_of, *asked])[:16]}"
+        )
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
@@ -191,6 +209,12 @@ def _texts(pool: Pool, watch: Callable[[int, int], None]) -> Iterator[str]:
             watch(done, pool.size)
         yield candidate.side.text
     watch(pool.size, pool.size)
+
+
+def _is_in(vectors: Vectors, rows: Rows | None) -> bool:
+    """Return whether any side, or any of some rows, has a vector."""
+    counts = np.diff(vectors.starts)
+    return bool((counts if rows is None else counts[rows]).any())
 
 
 def _unread(lanes: Mapping[str, Vectors], rows: Rows | None = None) -> Unread:

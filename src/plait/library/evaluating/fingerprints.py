@@ -22,13 +22,15 @@ def of_values(*values: Any) -> str:
 
 
 def of_corpus(folder: Path) -> str:
-    """Return a hash of a corpus.jsonl and of the pictures it names."""
-    digest = hashlib.sha256()
+    """Return a hash of a corpus.jsonl and of the pictures in its folder that it names."""
+    digest, root = hashlib.sha256(), folder.resolve()
     with (folder / "corpus.jsonl").open("rb") as lines:
         for line in lines:
             digest.update(line)
             for address in _PICTURE.findall(line):
-                digest.update(_of_file(folder / _decoded(address)).encode())
+                picture = (root / _decoded(address)).resolve()
+                if picture.is_relative_to(root):
+                    digest.update(_of_file(picture).encode())
     return digest.hexdigest()
 
 

@@ -21,7 +21,7 @@ def to_text(own: OwnEvaluation) -> str:
         parts.append("\n".join((f"{title} x 100", *_aligned(list(_rows(own, measure))))))
     parts.append("± half of the 95 % interval over questions; - where a system cannot be asked")
     parts += [f"{kind}: {why}" for kind, why in own.questions.short.items()]
-    if own.grouped_by == "stretch":
+    if own.grouped_by == "stretch" and own.recommendation.tried:
         parts.append("documents are few: neighbouring sections stand for one where questions are halved")
     parts.append(recommendation_text(own.recommendation))
     return "\n\n".join(parts) + "\n"

@@ -12,7 +12,7 @@ from plait.errors import InputError, MissingPathError
 from plait.evaluation import stored
 from plait.evaluation.evaluate import Answers, score
 from plait.evaluation.manifest import manifest_of
-from plait.evaluation.stored import Asked, Evaluation, Shown, is_result, load, save
+from plait.evaluation.stored import Asked, Evaluation, Shown, check_free, is_result, load, save
 from plait.schema import Query
 
 PNG = b"\x89PNG\r\n\x1a\n not really"
@@ -159,6 +159,19 @@ def test_what_fails_on_the_way_leaves_the_old_result_and_nothing_else(
     with pytest.raises(InputError, match="No space left"):
         save(evaluation, tmp_path / "new")
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["query.png", "r"]
+
+
+def test_a_result_set_aside_by_a_process_that_ended_is_put_back(
+    evaluation: Evaluation, tmp_path: Path
+) -> None:
+    folder = save(evaluation, tmp_path / "r")
+    folder.rename(tmp_path / ".r.old")
+    with pytest.raises(InputError, match="holds a result already"):
+        check_free(folder)
+    assert load(folder).collection == "bench"
+    folder.rename(tmp_path / ".r.old")
+    save(evaluation, folder, force=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["query.png", "r"]
 
 

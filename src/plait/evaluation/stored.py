@@ -140,33 +140,36 @@ def save(evaluation: Evaluation, folder: str | Path, *, force: bool = False) -> 
     """
     target = Path(os.path.abspath(folder))
     check_free(target, force=force)
-    part, old = (target.with_name(f".{target.name}.{word}") for word in ("partial", "old"))
+    part, old = target.with_name(f".{target.name}.partial"), _set_aside(target)
     try:
-        for leftover in (part, old):
-            shutil.rmtree(leftover, ignore_errors=True)
+        shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
         _write(evaluation, part)
         _flush(part)
         if target.exists():
             target.rename(old)
         part.rename(target)
+        shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         raise InputError(
             f"the result cannot be written to {target}: {error.strerror or error}; name another folder"
         ) from error
     finally:
-        for leftover in (part, old):
-            shutil.rmtree(leftover, ignore_errors=True)
+        _put_back(target)
+        shutil.rmtree(part, ignore_errors=True)
     return target
 
 
 def check_free(folder: str | Path, *, force: bool = False) -> None:
     """Check that a result may be written to a folder, before the work that makes one.
 
+    A result that was being replaced when its process ended is put back first.
+
     Raises:
         InputError: the folder holds something else, or a result and not `force`; or it is a file.
     """
-    target = Path(folder)
+    target = Path(os.path.abspath(folder))
+    _put_back(target)
     if target.exists() and not target.is_dir():
         raise InputError(f"{target} is a file: name a folder for the result")
     if is_result(target) and not force:
@@ -196,6 +199,16 @@ def load(folder: str | Path) -> StoredEvaluation:
         return _loaded(root)
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise InputError(f"the result in {root} is damaged ({error}): evaluate again") from error
+
+
+def _set_aside(target: Path) -> Path:
+    """Return where a result lies while another takes its place."""
+    return target.parent / f".{target.name}.old"
+
+
+def _put_back(target: Path) -> None:
+    if not target.exists() and _set_aside(target).is_dir():
+        _set_aside(target).rename(target)
 
 
 class _StoredRun(Mapping[str, Mapping[str, float]]):

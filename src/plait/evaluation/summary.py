@@ -50,7 +50,7 @@ def to_text(evaluation: Evaluation) -> str:
 
 def problem_lines(evaluation: Evaluation) -> list[str]:
     """Return what was left out: lines that say how much of each sort, and the first places."""
-    lines = summary(evaluation.problems).splitlines()
+    lines = summary(evaluation.problems).replace("\n    at ", ", at ").splitlines()
     model = evaluation.model
     if model.unjudged:
         lines.append(f"{_number(model.unjudged, 'query', 'queries')} without a relevant document, not asked")

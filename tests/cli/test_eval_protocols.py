@@ -20,7 +20,7 @@ from tests.helpers.tiny_ret import save_tiny_checkpoint
 from typer.testing import CliRunner
 
 from plait.cli.main import app
-from plait.errors import InputError, MissingPathError
+from plait.errors import InputError, MissingPathError, PlaitError
 from plait.evaluation.protocols.benchmarks import open_benchmark
 from plait.evaluation.protocols.entrants import entrants_of
 from plait.evaluation.protocols.measuring import Plan
@@ -128,6 +128,7 @@ def test_something_left_out_ends_with_exit_code_1_or_strictly_at_once(ret, m2kr_
         (["m2kr:{folder}", "--tasks", "squad"], InputError),
         (["m2kr:{folder}/nowhere"], MissingPathError),
         (["mbeir:{folder}", "--pools", "all"], InputError),
+        (["m2kr:{folder}", "--work", "{folder}/images/red.png", "--no-baselines"], PlaitError),
         (["m2kr:{folder}", "--out", "{folder}/OKVQA_data/test-00000-of-00001.parquet"], InputError),
     ],
 )

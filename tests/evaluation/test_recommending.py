@@ -80,6 +80,13 @@ def test_noise_alone_recommends_nothing(seed):
     assert advice.tried > 10
 
 
+def test_of_what_does_about_as_well_the_simplest_is_recommended():
+    alike = queries({"bm25": 0.6, "text": 0.6})
+    advice = recommend(alike, ids=IDS, lanes=LANES, mixture=None, current=Fusion("rrf", {"text": 0.0}))
+    assert advice.best is not None
+    assert advice.best.weights == {}
+
+
 def test_what_is_perfect_stays():
     advice = recommend(queries({"bm25": 2.0, "text": 2.0}), ids=IDS, lanes=LANES, mixture=None)
     assert (advice.best, advice.candidate, advice.gain) == (None, Fusion(), None)

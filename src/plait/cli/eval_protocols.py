@@ -22,6 +22,7 @@ from plait.cli.eval_options import (
     SeedOption,
     StrictOption,
 )
+from plait.errors import PlaitError
 
 if TYPE_CHECKING:
     from plait.evaluation.protocols.benchmarks import Benchmark
@@ -200,32 +201,32 @@ def _run(
     from plait.settings import load_settings
 
     name = model or load_settings().model
-    try:
-        with redirect_stdout(sys.stderr), _stages() as watch, _folder(work, out) as place:
-            benchmark = read(lambda file: watch(f"reading {file}", 0, 0))
-            entrants = entrants_of(
-                name, device=device, batch_size=batch_size, baselines=baselines, approximate=approximate
-            )
-            plan = Plan(
-                benchmark, name, k=k, baselines=baselines, approximate=approximate, seed=seed,
-                command=typed_command(),
-            )  # fmt: skip
-            fingerprint = entrants[0].encoder.fingerprint
-            results = None if out is None else Results(out, plan, fingerprint=fingerprint, force=force)
-            result = run_benchmark(
-                plan,
-                entrants,
-                work=place,
-                save=lambda one: None if results is None else results.save(one),
-                watch=watch,
-                say=warn,
-            )
-            if results is not None:
-                results.finish(result, fingerprint=fingerprint)
-    except KeyboardInterrupt:
-        command = shlex.join(["plait", *sys.argv[1:]])
-        kept = work is not None or out is not None
-        fail(f"interrupted; {f'{command}  goes on' if kept else 'nothing is kept without --out'}", 130)
+    with _explained(work, out), redirect_stdout(sys.stderr), _stages() as watch, _folder(work, out) as place:
+        benchmark = read(lambda file: watch(f"reading {file}", 0, 0))
+        entrants = entrants_of(
+            name, device=device, batch_size=batch_size, baselines=baselines, approximate=approximate
+        )
+        plan = Plan(
+            benchmark,
+            name,
+            k=k,
+            baselines=baselines,
+            approximate=approximate,
+            seed=seed,
+            command=typed_command(),
+        )
+        fingerprint = entrants[0].encoder.fingerprint
+        results = None if out is None else Results(out, plan, fingerprint=fingerprint, force=force)
+        result = run_benchmark(
+            plan,
+            entrants,
+            work=place,
+            save=lambda one: None if results is None else results.save(one),
+            watch=watch,
+            say=warn,
+        )
+        if results is not None:
+            results.finish(result, fingerprint=fingerprint)
     _print(result, out, as_json=as_json)
 
 
@@ -235,6 +236,28 @@ def _print(result: BenchmarkResult, out: Path | None, *, as_json: bool) -> None:
         warn(f"stored in {out}, a folder for each task; next:  plait eval compare OTHER/TASK {out}/TASK")
     if any(one.facts["problems"] for one in result.tasks):
         sys.exit(1)
+
+
+@contextmanager
+def _explained(work: Path | None, out: Path | None) -> Iterator[None]:
+    """Say how an interrupted run goes on, and of what the file system refuses what can be done about it.
+
+    Raises:
+        PlaitError: instead of an OSError.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        command = shlex.join(["plait", *sys.argv[1:]])
+        kept = work is not None or out is not None
+        fail(f"interrupted; {f'{command}  goes on' if kept else 'nothing is kept without --out'}", 130)
+    except PlaitError:
+        raise
+    except OSError as error:
+        raise PlaitError(
+            f"{error.filename or work or out} could not be read or written ({error.strerror or error}): see "
+            "that the disk has room, and that files may be read and written; the same command then goes on"
+        ) from error
 
 
 @contextmanager

@@ -2,8 +2,9 @@
 
 Candidates are a coarse grid: each method with every lane at weight 1, then with one lane at 0, 0.5 or 2; then
 the best of them with one more lane changed, as long as that helps, twice at most. The best by mean reciprocal
-rank, kinds counting alike, is compared with what is there on the half of the groups that had no say. It is
-recommended only if the 95 % interval of its gain there lies above 0. Kinds of few queries have no say.
+rank, kinds counting alike, or a simpler one that is not clearly worse, is compared with what is there on the
+half of the groups that had no say. It is recommended if the 95 % interval of its gain there lies above 0.
+Kinds of few queries have no say.
 
 Groups are what queries have in common, their documents: they are drawn into halves, and resampled, whole.
 """
@@ -147,8 +148,8 @@ def recommend(
     choosing = [query for query in queries if query.group in chosen]
     confirming = [query for query in queries if query.group not in chosen]
     search = _Search(choosing, precedence_of(ids), lanes, mixture)
-    candidate = search.best(current)
-    tried = len(search.means)
+    candidate = search.simplest(current, seed=seed)
+    tried = len(search.tried)
     if candidate == current:
         reason = f"none of {tried} ways to combine lanes did better on half of the documents"
         return _keep(reason, kinds, candidate, tried, len(choosing), len(confirming))
@@ -204,7 +205,20 @@ class _Search:
         self._precedence = precedence
         self._lanes = lanes
         self._mixture = mixture
+        self.tried: dict[str, Fusion] = {}
         self.means: dict[str, float] = {}
+
+    def simplest(self, current: Fusion, *, seed: int) -> Fusion:
+        """Return the best, or one of fewer weights that is better than `current` and not clearly worse."""
+        best = self.best(current)
+        for weights in range(len(best.weights)):
+            simpler = [one for one in self.tried.values() if len(one.weights) == weights and one != current]
+            candidate = self._best(simpler) if simpler else current
+            if self._mean(candidate) > self._mean(current):
+                more = gain_of(self._queries, self._precedence, self._mixture, candidate, best, seed=seed)
+                if more.low <= 0:
+                    return candidate
+        return best
 
     def best(self, current: Fusion) -> Fusion:
         """Return the best candidate; `current` where none is better."""
@@ -231,6 +245,7 @@ class _Search:
     def _mean(self, fusion: Fusion) -> float:
         if str(fusion) not in self.means:
             values = _values(self._queries, self._precedence, self._mixture, fusion)
+            self.tried[str(fusion)] = fusion
             self.means[str(fusion)] = float(np.dot(_shares(self._queries), values))
         return self.means[str(fusion)]
 

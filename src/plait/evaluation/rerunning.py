@@ -66,7 +66,12 @@ def rerun(folder: str | Path, *, keep: Path | None = None, say: Callable[[str], 
         raise MissingPathError(
             f"{folder} holds no result: expected what  plait eval ... --out FOLDER  writes"
         )
-    manifest = next(iter(stored.values())).manifest
+    commands = {(one.manifest.command, one.manifest.folder): one.manifest for one in stored.values()}
+    if len(commands) > 1:
+        raise InputError(
+            f"{folder} holds results of {len(commands)} commands: name one of {', '.join(stored)}"
+        )
+    (manifest,) = commands.values()
     _check(manifest, folder)
     with ExitStack() as temporary:
         if keep is None:

@@ -13,9 +13,10 @@ from plait.data.collections.pools import Candidate, Pool, PoolQuery
 from plait.data.training.examples import Side
 from plait.encode.side_vectors import NOTHING, WHOLE, WITHOUT_PICTURE
 from plait.errors import InputError
+from plait.evaluation.pool.bm25_lane import Bm25Lane
 from plait.evaluation.protocols.encoding import Unread, VectorStore, unread
 from plait.evaluation.protocols.entrants import entrant_of, entrants_of
-from plait.evaluation.protocols.sharing import Places
+from plait.evaluation.protocols.sharing import Places, SomeQueries
 from plait.evaluation.protocols.side_encoders import MODEL, OneLane, UnitLanes, asked_side
 
 
@@ -189,6 +190,17 @@ def test_where_the_candidates_of_a_pool_stand_in_a_larger_one(parts, places):
 
     found = Places(pool(range(5))).of(pool(parts))
     assert (None if found is None else found.tolist()) == places
+
+
+def test_a_lane_for_the_queries_of_several_tasks_gives_each_task_its_own():
+    texts = ["red paper", "blue boat", "red boat"]
+    every = Bm25Lane(texts, ["green", "red", "", "boat"])
+    some, alone = SomeQueries(every, 1, 3), Bm25Lane(texts, ["red", "", "boat"])
+    assert some.asked.tolist() == alone.asked.tolist() == [True, False, True]
+    queries, places = np.array([0, 2]), np.array([0, 2])
+    ((_, scores),), ((_, expected),) = some.blocks(queries), alone.blocks(queries)
+    assert scores.tolist() == expected.tolist()
+    assert some.pairs(2, places).tolist() == alone.pairs(2, places).tolist() == [0, expected[1, 2].item()]
 
 
 def test_a_candidate_that_reads_otherwise_is_another_one():

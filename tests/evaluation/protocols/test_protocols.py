@@ -22,6 +22,7 @@ from tests.helpers.official_formats import (
 )
 
 from plait.errors import InputError
+from plait.evaluation.pool.plaid import Plaid
 from plait.evaluation.protocols.benchmarks import open_benchmark, pools_named
 from plait.evaluation.protocols.entrants import baseline_entrant, one_lane
 from plait.evaluation.protocols.keeping import Results
@@ -239,7 +240,8 @@ def test_queries_that_nothing_is_relevant_to_count_zero_in_the_mean_as_in_the_of
     write_m2kr(tmp_path / "M2KR", "MSMARCO", queries, [("p1", "at 0"), ("p2", "at 9")])
     result = run(f"m2kr:{tmp_path / 'M2KR'}", tmp_path)
     assert cells(result) == {"MSMARCO R@5": 50}
-    assert result.tasks[0].facts["unjudged"] == 1
+    facts = result.tasks[0].facts
+    assert (facts["unjudged"], facts["wrong_modality_at_1"]) == (1, 0.0)
     assert result.tasks[0].evaluation.model.of("text").queries == 1
 
 
@@ -277,12 +279,20 @@ def test_an_interrupted_run_goes_on_and_leaves_the_same_bytes(tmp_path):
     assert len(stored[0]) == 2
 
 
-def test_approximate_search_finds_what_exact_search_scores_the_same_and_says_so(tmp_path):
+def test_approximate_search_finds_what_exact_search_scores_the_same_and_says_so(tmp_path, monkeypatch):
+    asked_for = []
+
+    def watched(*given, k, top=Plaid.top):
+        asked_for.append(k)
+        return top(*given, k=k)
+
+    monkeypatch.setattr(Plaid, "top", watched)
     passages = [(f"p{n:03}", f"at {n // 2} number {n}") for n in range(180)]
     queries = [m2kr_query(f"q{n}", f"at {n}", [f"p{2 * n}"]) for n in range(0, 90, 10)]
     write_m2kr(tmp_path / "M2KR", "MSMARCO", queries, passages)
     spec = f"m2kr:{tmp_path / 'M2KR'}"
     exact, near = (run(spec, tmp_path, plan={"k": 20, "approximate": wanted}) for wanted in (False, True))
+    assert asked_for == [500]  # how wide the official search looks follows this, whatever is kept
     assert near.tasks[0].evaluation.manifest.options["approximate"] is True
     assert "approximate search (PLAID)" in near.to_markdown()
     for query, found in near.tasks[0].evaluation.model.run.items():

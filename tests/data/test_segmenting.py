@@ -304,7 +304,7 @@ def test_all_words_are_in_some_passage_or_with_some_figure(given_segments, paged
         for words in (segment.caption, "" if segment.rows else segment.text):
             for sentence in sentences(words, longest=8):
                 assert "".join(sentence.split()) in held
-        # A row is cut into windows as a whole, so that a cell's sentence may begin in one and end in the next.
+        # A row is cut into windows as a whole: a sentence of a cell may begin in one and end in the next.
         words_of_cells = " ".join(cell for row in segment.rows for cell in row).split()
         assert all(word in held for word in words_of_cells if len(word) <= 3)
     assert all(u.passages or u.figures for u in found)

@@ -105,7 +105,7 @@ class Report:
                 collection=str(values["collection"]),
                 kinds=tuple(_kind(report) for report in values["kinds"]),
                 per_query={query: dict(of_query) for query, of_query in values["per_query"].items()},
-                run=run or {},
+                run={} if run is None else run,
                 failed=dict(values["failed"]),
                 unjudged=int(values["unjudged"]),
                 seed=int(values["seed"]),

@@ -81,7 +81,7 @@ class Ingest:
         pool = ReaderPool(self._settings.read_workers, limits_of(self._settings), roots)
         with self._folder.spool() as spool, pool:
             for group in (documents, pictures):
-                for batch in _batches(reading.read(group, pool, spool, force=force), self._settings):
+                for batch in batches(reading.read(group, pool, spool, force=force), self._settings):
                     self.store(batch)
 
     def store(self, batch: Sequence[Read]) -> None:
@@ -182,10 +182,16 @@ def _stored(read: Read, units: int) -> StoredDocument:
     )
 
 
-def _batches(reads: Iterable[Read], settings: Settings) -> Iterator[list[Read]]:
-    """Group read documents, closing a group at `batch_documents` documents or `_BATCH_UNITS` units."""
+def batches(reads: Iterable[Read], settings: Settings) -> Iterator[list[Read]]:
+    """Group read documents, closing a group at `batch_documents` documents or `_BATCH_UNITS` units.
+
+    No group holds two documents of one id: the later is to replace the earlier.
+    """
     batch: list[Read] = []
     for read in reads:
+        if any(read.document.id == earlier.document.id for earlier in batch):
+            yield batch
+            batch = []
         batch.append(read)
         if len(batch) >= settings.batch_documents or sum(len(r.units) for r in batch) >= _BATCH_UNITS:
             yield batch

@@ -21,7 +21,7 @@ from plait.library import seals
 from plait.library.bringing import brought
 from plait.library.folder import LibraryFolder
 from plait.library.gather import Gathered
-from plait.library.ingest import Ingest
+from plait.library.ingest import Ingest, batches
 from plait.library.manifest import FORMAT, Manifest
 from plait.library.reading import Read
 from plait.library.reports import AddReport, LibraryStatus, ProgressCallback
@@ -162,14 +162,12 @@ class Library:
         """Store documents that are already read; their pictures are copied into the library."""
         from plait.data.segmenting import units
 
+        reads = (Read(document, cut, _digest(document)) for document in documents if (cut := units(document)))
         with self._folder.writing():
             ingest = self._ingest(None)
             try:
-                for document in documents:
-                    digest = hashlib.sha256(repr(document.to_dict()).encode()).hexdigest()
-                    cut = units(document)
-                    if cut:
-                        ingest.store([Read(document, cut, digest)])
+                for batch in batches(reads, self._settings):
+                    ingest.store(batch)
             finally:
                 self._written(ingest.tally.updated > 0)
         return ingest.tally.report()
@@ -564,3 +562,7 @@ class Library:
             return replace(picture, path=str(self.folder / picture.path))
 
         return unit.with_pictures(there)
+
+
+def _digest(document: Document) -> str:
+    return hashlib.sha256(repr(document.to_dict()).encode()).hexdigest()

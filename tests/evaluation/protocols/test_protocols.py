@@ -101,11 +101,13 @@ def mbeir_folder(tmp_path):
     return folder
 
 
-def run(spec, tmp_path, *, encoder=None, work="work", plan=None, **options):
+def run(spec, tmp_path, *, encoder=None, work="work", plan=None, kept=None, **options):
+    """Return the result; `kept` takes the records and runs of each task."""
     benchmark = open_benchmark(spec, **options)
     entrant = one_lane("angles", encoder or Angles(), with_bm25=False)
     plan = Plan(benchmark, "angles", **plan or {})
-    return run_benchmark(plan, [entrant], work=tmp_path / work)
+    kept = [] if kept is None else kept
+    return run_benchmark(plan, [entrant], work=tmp_path / work, save=kept.append)
 
 
 def values(result, name="angles"):
@@ -224,12 +226,12 @@ def test_some_queries_only_is_marked_as_no_protocol(m2kr_folder, tmp_path):
     assert values(result)["evqa", ""]["success@5"] == 0.5
     assert result.to_dict()["is_protocol"] is False
     assert "NOT THE PROTOCOL: only the first 2 queries" in result.to_markdown()
-    assert result.tasks[0].evaluation.manifest.options["limit"] == 2
+    assert result.tasks[0].manifest.options["limit"] == 2
 
 
 def test_hits_can_be_kept_deeper_than_they_are_measured_but_not_less_deep(m2kr_folder, tmp_path):
-    result = run(f"m2kr:{m2kr_folder}", tmp_path, tasks=["evqa"], plan={"k": 5})
-    assert {len(found) for found in result.tasks[0].evaluation.model.run.values()} == {5}
+    result = run(f"m2kr:{m2kr_folder}", tmp_path, tasks=["evqa"], plan={"k": 5}, kept=(kept := []))
+    assert {len(found) for found in kept[0].model.run.values()} == {5}
     assert "success@10" not in values(result)["evqa", ""]
     with pytest.raises(InputError, match=r"--k is 4, but evqa is measured by success@5"):
         run(f"m2kr:{m2kr_folder}", tmp_path, tasks=["evqa"], plan={"k": 4})
@@ -238,11 +240,11 @@ def test_hits_can_be_kept_deeper_than_they_are_measured_but_not_less_deep(m2kr_f
 def test_queries_that_nothing_is_relevant_to_count_zero_in_the_mean_as_in_the_official_scripts(tmp_path):
     queries = [m2kr_query("a", "at 0", ["p1"]), m2kr_query("b", "at 0", ["gone"])]
     write_m2kr(tmp_path / "M2KR", "MSMARCO", queries, [("p1", "at 0"), ("p2", "at 9")])
-    result = run(f"m2kr:{tmp_path / 'M2KR'}", tmp_path)
+    result = run(f"m2kr:{tmp_path / 'M2KR'}", tmp_path, kept=(kept := []))
     assert cells(result) == {"MSMARCO R@5": 50}
     facts = result.tasks[0].facts
     assert (facts["unjudged"], facts["wrong_modality_at_1"]) == (1, 0.0)
-    assert result.tasks[0].evaluation.model.of("text").queries == 1
+    assert kept[0].model.of("text").queries == 1
 
 
 def test_what_cannot_be_read_is_counted_and_never_found(tmp_path):
@@ -261,13 +263,13 @@ def test_an_interrupted_run_goes_on_and_leaves_the_same_bytes(tmp_path):
     queries = [m2kr_query(f"q{n}", f"at {n}", [f"p{n}"]) for n in range(0, 90, 7)]
     write_m2kr(tmp_path / "M2KR", "MSMARCO", queries, passages)
     spec = f"m2kr:{tmp_path / 'M2KR'}"
-    whole = run(spec, tmp_path, encoder=Angles(), work="whole")
+    whole = run(spec, tmp_path, encoder=Angles(), work="whole", kept=(kept := []))
     with pytest.raises(KeyboardInterrupt):
         run(spec, tmp_path, encoder=Angles(fails_at=512), work="parts")
-    resumed = run(spec, tmp_path, encoder=(encoder := Angles()), work="parts")
+    resumed = run(spec, tmp_path, encoder=(encoder := Angles()), work="parts", kept=kept)
     assert len([side for role, side in encoder.seen if role == "document"]) == 600 - 512
     assert values(resumed) == values(whole)
-    assert resumed.tasks[0].evaluation.model.run == whole.tasks[0].evaluation.model.run
+    assert kept[0].model.run == kept[1].model.run
     stored = [
         {
             file.relative_to(tmp_path / work): file.read_bytes()
@@ -291,12 +293,14 @@ def test_approximate_search_finds_what_exact_search_scores_the_same_and_says_so(
     queries = [m2kr_query(f"q{n}", f"at {n}", [f"p{2 * n}"]) for n in range(0, 90, 10)]
     write_m2kr(tmp_path / "M2KR", "MSMARCO", queries, passages)
     spec = f"m2kr:{tmp_path / 'M2KR'}"
-    exact, near = (run(spec, tmp_path, plan={"k": 20, "approximate": wanted}) for wanted in (False, True))
+    kept = []
+    run(spec, tmp_path, plan={"k": 20}, kept=kept)
+    near = run(spec, tmp_path, plan={"k": 20, "approximate": True}, kept=kept)
     assert asked_for == [500]  # how wide the official search looks follows this, whatever is kept
-    assert near.tasks[0].evaluation.manifest.options["approximate"] is True
+    assert near.tasks[0].manifest.options["approximate"] is True
     assert "approximate search (PLAID)" in near.to_markdown()
-    for query, found in near.tasks[0].evaluation.model.run.items():
-        best = exact.tasks[0].evaluation.model.run[query]
+    for query, found in kept[1].model.run.items():
+        best = kept[0].model.run[query]
         common = found.keys() & best.keys()
         assert common
         assert all(found[name] == best[name] for name in common)

@@ -53,7 +53,12 @@ class InlinedPictures:
         return made
 
 
-def _uri(image: str | bytes, side_px: int) -> str | None:
+def small_jpeg(image: str | bytes, *, side_px: int) -> bytes | None:
+    """Return a picture as a JPEG of at most so many pixels a side, or None if it cannot be read.
+
+    Args:
+        image: a path, or the bytes of a picture.
+    """
     if isinstance(image, str) and not Path(image).is_file():
         return None
     try:
@@ -65,4 +70,9 @@ def _uri(image: str | bytes, side_px: int) -> str | None:
     small.thumbnail((side_px, side_px))
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=_QUALITY, optimize=True)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return buffer.getvalue()
+
+
+def _uri(image: str | bytes, side_px: int) -> str | None:
+    small = small_jpeg(image, side_px=side_px)
+    return None if small is None else "data:image/jpeg;base64," + base64.b64encode(small).decode()

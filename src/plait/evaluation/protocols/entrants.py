@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
@@ -81,7 +81,7 @@ def entrant_of(model: str, *, device: str = "auto", batch_size: int = 32, with_b
         InputError: there is no such device.
     """
     folder = hub.resolve(model)
-    name = model if model == _SHIPPED else Path(model).name
+    name = model if model == _SHIPPED else os.path.basename(os.path.abspath(model))
     place = _device(device)
     if checkpoint.kind_of(folder) == "plait-mini":
         encoder = load_encoder(model)

@@ -17,9 +17,9 @@ from plait.data.whole_files import whole
 from plait.errors import InputError
 from plait.evaluation.manifest import Manifest, manifest_of
 from plait.evaluation.protocols.encoding import digest
-from plait.evaluation.protocols.measuring import Plan, TaskResult, manifest_of_task, name_of
+from plait.evaluation.protocols.measuring import Plan, manifest_of_task, name_of
 from plait.evaluation.protocols.running import BenchmarkResult
-from plait.evaluation.stored import check_free, is_result, load, save
+from plait.evaluation.stored import Evaluation, check_free, is_result, load, save
 
 
 class Results:
@@ -44,13 +44,13 @@ class Results:
                 expected = manifest_of_task(plan, task, which, fingerprint=fingerprint, seconds=0.0)
                 _check(out / name_of(task, which), expected, force=force)
 
-    def save(self, result: TaskResult) -> None:
+    def save(self, evaluation: Evaluation) -> None:
         """Write one task's result."""
-        save(result.evaluation, self._out / result.name, force=True)
+        save(evaluation, self._out / evaluation.collection, force=True)
 
     def finish(self, result: BenchmarkResult, *, fingerprint: str) -> None:
         """Write the table, and the manifest of all."""
-        plan, parts = result.plan, [one.evaluation.manifest for one in result.tasks]
+        plan, parts = result.plan, [one.manifest for one in result.tasks]
         manifest = manifest_of(
             plan.benchmark.spec,
             digest(part.collection_fingerprint for part in parts),

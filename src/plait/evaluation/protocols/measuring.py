@@ -71,22 +71,19 @@ class TaskResult:
     """What all systems reached on one task in one pool.
 
     Attributes:
+        name: of its folder.
         task, pool: whose, and which of its pools.
         values: system -> measure -> mean over all queries of the task; none of what it cannot be asked.
-        evaluation: the same by kind, with intervals, over the queries that something is relevant to.
+        manifest: what the numbers come from.
         facts: what else there is to know, as JSON values.
     """
 
+    name: str
     task: str
     pool: str
     values: Mapping[str, Mapping[str, float]]
-    evaluation: Evaluation
+    manifest: Manifest
     facts: Mapping[str, Any]
-
-    @property
-    def name(self) -> str:
-        """What its folder is called."""
-        return self.evaluation.collection
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form, queries left out."""
@@ -111,8 +108,10 @@ def name_of(task: PoolTask, which: str) -> str:
 
 def measured(
     plan: Plan, task: PoolTask, which: str, found: Found, *, fingerprint: str, seconds: float
-) -> TaskResult:
-    """Return what all systems reached.
+) -> tuple[TaskResult, Evaluation]:
+    """Return what all systems reached; and the same by kind, with intervals, records and runs.
+
+    The second is over the queries that something is relevant to.
 
     Args:
         which: of the task's pools.
@@ -142,7 +141,8 @@ def measured(
         "wrong_modality_at_1": _wrong_modality(task, best, shown),
         "seconds": round(seconds, 3),
     }
-    return TaskResult(task.name, which, _means(task, found, values), evaluation, facts)
+    means = _means(task, found, values)
+    return TaskResult(evaluation.collection, task.name, which, means, evaluation.manifest, facts), evaluation
 
 
 def manifest_of_task(plan: Plan, task: PoolTask, which: str, *, fingerprint: str, seconds: float) -> Manifest:

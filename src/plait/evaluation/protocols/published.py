@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -188,9 +188,3 @@ def _cited(rows: tuple[PublishedRow, ...]) -> dict[str, str]:
     """Return the sources that rows name, in the order of all."""
     named = {row.source for row in rows}
     return {key: said for key, said in _SOURCES.items() if key in named}
-
-
-def columns_of(tables: tuple[PublishedTable, ...]) -> Iterator[Column]:
-    """Yield the columns of all tables."""
-    for table in tables:
-        yield from table.columns

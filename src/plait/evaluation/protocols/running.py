@@ -17,6 +17,7 @@ from plait.evaluation.protocols.measuring import Plan, TaskResult, measured, nam
 from plait.evaluation.protocols.searching import Member, PoolSearch
 from plait.evaluation.protocols.sharing import Places
 from plait.evaluation.protocols.tables import FilledTable, OurRow
+from plait.evaluation.stored import Evaluation
 
 _Group = tuple[Pool, list[tuple[PoolTask, str]]]  # a pool, the tasks over it, and which of theirs it is
 
@@ -53,7 +54,7 @@ def run_benchmark(
     entrants: Sequence[Entrant],
     *,
     work: Path,
-    save: Callable[[TaskResult], object] = lambda result: None,
+    save: Callable[[Evaluation], object] = lambda evaluation: None,
     watch: Watch = lambda what, done, total: None,
     say: Callable[[str], None] = lambda message: None,
 ) -> BenchmarkResult:
@@ -65,7 +66,8 @@ def run_benchmark(
     Args:
         entrants: the model under evaluation, then the baselines if they take part.
         work: made if it is not there; may be shared by benchmarks and models.
-        save: called with each task's result as soon as it is there.
+        save: called with the records and runs of each task in each pool as soon as they are there; they
+            are not kept here.
         watch: called as the work goes on.
         say: called with remarks.
 
@@ -85,7 +87,7 @@ def run_benchmark(
         search = PoolSearch(pool, [task for task, _ in asked], members, shared=shared, work=work, watch=watch)
         for task, which in asked:
             found = search.found(task, k=plan.depth(task), approximate=plan.approximate)
-            result = measured(
+            result, evaluation = measured(
                 plan,
                 task,
                 which,
@@ -95,7 +97,7 @@ def run_benchmark(
             )
             for remark in result.remarks():
                 say(remark)
-            save(result)
+            save(evaluation)
             results.append(result)
             began = time.monotonic()
     return BenchmarkResult(plan, _tables(plan, results), tuple(results))

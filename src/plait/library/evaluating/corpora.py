@@ -16,6 +16,7 @@ from plait.data.collections.files import FilesCollection, read_files
 from plait.data.collections.jsonl import read_jsonl
 from plait.data.readers.base import IMAGE_SUFFIXES
 from plait.errors import MissingPathError
+from plait.evaluation.compare.inlined import small_jpeg
 from plait.evaluation.stored import Shown
 from plait.index.base import Snapshot
 from plait.library.evaluating import fingerprints
@@ -27,6 +28,7 @@ from plait.schema import Document, Hit, Unit
 FILES = "files:"
 _ROWS_AT_ONCE = 1024
 _PAGE = "#page="
+_SIDE_PX, _BYTES_SHOWN = 256, 64_000_000  # of the pictures kept with a result
 _WORDS_SHOWN = 400  # characters of an item's text
 Told = Callable[[int, int], None]  # how many documents are done, and of how many; 0: not known
 
@@ -219,6 +221,7 @@ class _Files:
     collection: FilesCollection
     sources: Sequence[str]
     pages: NDArray[np.int32] | None  # (N,), 0: none; None where no judgement names a page
+    home: Path  # of the library, which pictures' paths start from
 
     def per_document(self, query: str) -> int | None:
         return None if any(_PAGE in name for name in self.collection.qrels.get(query, ())) else 1
@@ -237,21 +240,29 @@ class _Files:
             page = 0 if self.pages is None else int(self.pages[row])
             for name in names & {path, f"{path}{_PAGE}{page}"}:
                 rows.setdefault(name, row)
-        units = snapshot.units(list(rows.values()))
-        return {name: self._shown(name, unit) for name, (unit, _) in zip(rows, units, strict=True)}
+        shown: dict[str, Shown] = {}
+        left = _BYTES_SHOWN
+        for name, (unit, _) in zip(rows, snapshot.units(list(rows.values())), strict=True):
+            words = " ".join(passage.text for passage in unit.passages)
+            picture = self._picture(name, unit) if left > 0 else ""
+            left -= len(picture)
+            shown[name] = Shown(name, unit.title, words[:_WORDS_SHOWN], picture)
+        return shown
 
-    def _shown(self, name: str, unit: Unit) -> Shown:
+    def _picture(self, name: str, unit: Unit) -> str | bytes:
+        """Return the path of a picture file, or a small copy of the first picture of another; "" of none."""
         file = self.collection.folder / name
-        words = " ".join(passage.text for passage in unit.passages)
-        picture = str(file) if file.suffix.lower() in IMAGE_SUFFIXES else ""
-        return Shown(name, unit.title, words[:_WORDS_SHOWN], picture)
+        if file.suffix.lower() in IMAGE_SUFFIXES:
+            return str(file)
+        first = next(iter(unit.pictures), None)
+        return (small_jpeg(str(self.home / first.path), side_px=_SIDE_PX) or "") if first else ""
 
 
 def _places(library: Library, collection: FilesCollection) -> _Files:
     names = {document.id: document.source for document in library.documents()}
     sources = [names[owner] for owner in _owners(library)]
     pages = _pages_of_rows(library.searcher().snapshot) if collection.by_page else None
-    return _Files(collection, sources, pages)
+    return _Files(collection, sources, pages, library.folder)
 
 
 def _owners(library: Library) -> list[str]:

@@ -76,7 +76,7 @@ def test_a_figure_without_its_caption_is_still_there():
 
 
 def test_a_heading_goes_from_title_headings_and_passages_alike():
-    given = replace(unit(1), title="Tea cups", section=("Kitchen", "Tea  cups"))
+    given = replace(unit(1), title="Tea cups", section=("Kitchen", "2.1. Tea  cups"))
     given = replace(given, passages=(replace(given.passages[0], section=("Tea cups", "More")),))
     assert heading_of(given) == "Tea cups"
     left = without_heading(given, "Tea cups")
@@ -86,7 +86,7 @@ def test_a_heading_goes_from_title_headings_and_passages_alike():
     assert without_heading(replace(given, title="Tea cups - the manual"), "Tea cups") is None
 
 
-@pytest.mark.parametrize("heading", ["Kitchen", "1.2 3"])
+@pytest.mark.parametrize("heading", ["Kitchen", "1.2 3", "4.1. Kitchen"])
 def test_a_heading_that_says_too_little_is_not_asked(heading):
     assert heading_of(replace(unit(1), section=(heading,))) == ""
 

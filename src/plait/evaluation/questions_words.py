@@ -61,8 +61,8 @@ def without_caption(unit: Unit, figure: Segment, caption: str) -> Unit | None:
 
 
 def heading_of(unit: Unit) -> str:
-    """Return the innermost heading, or else the title; "" if it says too little to be asked."""
-    heading = spaced(unit.section[-1] if unit.section else unit.title)
+    """Return the innermost heading, or else the title, without its number; "" if it says too little."""
+    heading = _unnumbered(unit.section[-1] if unit.section else unit.title)
     return heading if weight(heading) >= FEWEST_WORDS_OF_HEADING and any(map(str.isalpha, heading)) else ""
 
 
@@ -70,14 +70,14 @@ def without_heading(unit: Unit, heading: str) -> Unit | None:
     """Return a unit without a heading among its headings; None if too little is left, or another holds it."""
 
     def others(section: Sequence[str]) -> tuple[str, ...]:
-        return tuple(one for one in section if spaced(one) != heading)
+        return tuple(one for one in section if _unnumbered(one) != heading)
 
     def under(passage: Passage) -> Passage:
         return passage if passage.section is None else replace(passage, section=others(passage.section))
 
     if words_in(unit) < WORDS_LEFT:
         return None
-    title = "" if spaced(unit.title) == heading else unit.title
+    title = "" if _unnumbered(unit.title) == heading else unit.title
     section = others(unit.section)
     if any(heading in spaced(one) for one in (title, *section)):
         return None
@@ -125,6 +125,13 @@ class Holders:
     def only(self, words: str, place: int) -> bool:
         """Tell whether no other unit holds some words."""
         return all(holder == place for holder in self.of(words))
+
+
+def _unnumbered(heading: str) -> str:
+    """Return a heading from its first word on: "3.2. Overview" is no other than every "Overview"."""
+    words = heading.split()
+    first = next((place for place, word in enumerate(words) if any(map(str.isalpha, word))), len(words))
+    return " ".join(words[first:])
 
 
 def _is_prose(text: str) -> bool:

@@ -181,6 +181,14 @@ def test_the_table_says_over_how_many_tasks_its_mean_is(mbeir_folder, tmp_path):
     page = result.to_markdown()
     assert "50.0 (2 of 16)" in page
     assert "## local pools" in page
+    (row,) = [line for line in page[: page.index("## union")].splitlines() if "mscoco_task0" in line]
+    assert [cell.strip() for cell in row.strip("|").split("|")] == [
+        "mscoco_task0 R@5",
+        "100.0",
+        "80.8",
+        "79.5",
+    ]
+    assert "Of others the mean is known: UniIR's best, as others cite it 48.9 [C], MM-Embed 52.7 [C]," in page
 
 
 def test_candidates_of_local_pools_are_encoded_once_as_those_of_the_union(mbeir_folder, tmp_path):

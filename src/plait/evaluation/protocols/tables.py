@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from plait.evaluation.protocols.published import Column, PublishedTable
+from plait.evaluation.protocols.published import Column, PublishedRow, PublishedTable
 
 _MOST_COLUMNS = 12  # of a table with a row a system; wider ones are printed with a row a column
 
@@ -51,12 +51,13 @@ class FilledTable:
                 f"[{row.source}]",
             ]
             for row in table.rows
+            if _is_told_in_full(row)
         ]
         if len(table.columns) > _MOST_COLUMNS:
             rows = [list(column) for column in zip(*rows, strict=True)]
         said = [f"[{key}] {source}" for key, source in table.sources.items()]
         title = [f"## {table.title}"] if table.title else []
-        lines = "\n".join(f"- {line}" for line in (*self.remarks, *table.notes, *said))
+        lines = "\n".join(f"- {line}" for line in (*self.remarks, *table.notes, *self._means_alone(), *said))
         return "\n\n".join([*title, _aligned(rows), lines])
 
     def to_dict(self) -> dict[str, Any]:
@@ -99,12 +100,23 @@ class FilledTable:
         mean = _hundredths(_times_100(self._mean_of(row)))
         return [mean if known in (0, every) else f"{mean} ({known} of {every})"]
 
+    def _means_alone(self) -> list[str]:
+        """Return a sentence of the systems of which only the mean was published."""
+        rows = [row for row in self.published.rows if not _is_told_in_full(row)]
+        told = ", ".join(f"{row.system} {_hundredths(row.mean)} [{row.source}]" for row in rows)
+        return [f"Of others the mean is known: {told}."] if rows else []
+
     def _mean_of(self, row: OurRow) -> float | None:
         known = self._known(row)
         return sum(known) / len(known) if known and self.published.has_mean else None
 
     def _known(self, row: OurRow) -> list[float]:
         return [row.values[_place(one)] for one in self.published.columns if _place(one) in row.values]
+
+
+def _is_told_in_full(row: PublishedRow) -> bool:
+    """Return whether more than a row's mean was published."""
+    return any(value is not None for value in row.values)
 
 
 def _place(column: Column) -> Place:

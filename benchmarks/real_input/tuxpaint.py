@@ -29,7 +29,7 @@ import numpy as np
 
 from benchmarks.measuring import described, machine, measure_add
 from benchmarks.real_input.fetch import CACHE, documents_of
-from benchmarks.real_input.systems import System
+from benchmarks.real_input.systems import LANES, System
 from plait import Library, Query
 from plait.encode.base import Encoder
 from plait.encode.pictures import open_picture
@@ -38,8 +38,8 @@ from plait.train.mini.pictures import pixel_hash
 
 RESULTS = Path(__file__).parents[1] / "results"
 SYSTEMS = (
-    System("plait's default", (), "gated"),
-    System("figure_words alone", ("figure_words",), None),
+    System("plait's default", LANES, "gated"),
+    System("figure_words alone", ("figure_words",)),
 )
 _MOST_PIXELS = 30_000_000
 _PACKAGE = "tuxpaint-stamps-default"

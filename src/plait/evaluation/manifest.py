@@ -20,7 +20,13 @@ _PACKAGES = (
     "mteb",
 )  # fmt: skip
 _UNKEPT = ("PLAIT_LLM_URL", "PLAIT_LLM_MODEL")  # say nothing of a search, and may hold a password
-_NOT_REPEATED = {"--out": 1, "--work": 1, "--force": 0, "--json": 0}  # option -> how many words follow it
+_NOT_REPEATED = {
+    "--out": 1,
+    "--write": 1,
+    "--work": 1,
+    "--force": 0,
+    "--json": 0,
+}  # option -> how many words follow it
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,10 +155,10 @@ def typed_command() -> tuple[str, ...]:
     return tuple(words)
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that take part."""
+def versions(packages: Sequence[str] = _PACKAGES) -> dict[str, str]:
+    """Return the versions of Python and of the packages that take part, as far as they are installed."""
     found = {"python": platform.python_version()}
-    for name in _PACKAGES:
+    for name in packages:
         try:
             found[name] = version(name)
         except PackageNotFoundError:
@@ -163,7 +169,7 @@ def versions() -> dict[str, str]:
 def machine() -> dict[str, Any]:
     """Return what this process computes with."""
     on: dict[str, Any] = {
-        "processor": _processor(),
+        "processor": processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "threads": os.environ.get("OMP_NUM_THREADS", "default"),
         "system": platform.platform(terse=True),
@@ -174,7 +180,8 @@ def machine() -> dict[str, Any]:
     return on
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Return what the processor calls itself, or what kind it is."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

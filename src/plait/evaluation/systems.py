@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from plait.scoring.mixture import MixtureParameters
 from plait.search.fusion import Method, fuse
+from plait.search.searcher import evident
 
 BM25, TEXT, IMAGE = "bm25", "text", "image"
 _THREE = (BM25, TEXT, IMAGE)
@@ -44,7 +45,7 @@ class System:
             (fused,) = (scores.copy() for scores in heard.values())
         else:
             fused = fuse(heard, method=self.method, parameters=mixture)
-        fused[~_evident(heard)] = np.nan
+        fused[~evident(heard)] = np.nan
         return fused
 
 
@@ -61,10 +62,3 @@ def baselines(lanes: Collection[str]) -> tuple[System, ...]:
     three = tuple(lane for lane in _THREE if lane in lanes)
     both = [System("score sum", three, "zsum"), System("rank fusion", three, "rrf")] if len(three) > 1 else []
     return (*alone, *both)
-
-
-def _evident(lanes: Mapping[str, NDArray[np.float32]]) -> NDArray[np.bool_]:
-    """Return (N,) True where a lane speaks, as the searcher sees it: a vector, or a shared word."""
-    speaks = [there > 0 if name == BM25 else ~np.isnan(there) for name, there in lanes.items()]
-    spoken: NDArray[np.bool_] = np.logical_or.reduce(speaks)
-    return spoken

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import resource
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
+from plait.evaluation.manifest import processor
 from plait.train.callbacks import validation_metrics
 
 Ended = Literal["finished", "early", "interrupted"]
-_PACKAGES = ("plait", "torch", "transformers", "sentence-transformers", "accelerate", "datasets", "peft")
+PACKAGES = ("plait", "torch", "transformers", "sentence-transformers", "accelerate", "datasets", "peft")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,22 +128,4 @@ def hardware() -> str:
     """Return what this machine computes with, in words."""
     if torch.cuda.is_available():
         return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name()}"
-    return f"{_processor()}, {len(os.sched_getaffinity(0))} cores"
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that take part."""
-    found = {"python": platform.python_version()}
-    for name in _PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
+    return f"{processor()}, {len(os.sched_getaffinity(0))} cores"

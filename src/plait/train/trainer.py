@@ -16,6 +16,7 @@ from transformers import TrainerState
 
 from plait.encode.quiet import no_progress_bars
 from plait.errors import TrainError
+from plait.evaluation.manifest import versions
 from plait.train import checkpoints
 from plait.train.callbacks import Interrupts, Patience, ProgressCallback
 from plait.train.cards import write_card
@@ -23,6 +24,7 @@ from plait.train.checkpoints import Checkpoint
 from plait.train.config import TrainConfig
 from plait.train.preparing import Prepared, is_first_process, prepare, read_rows
 from plait.train.report import (
+    PACKAGES,
     Ended,
     TrainReport,
     evaluations_of,
@@ -30,7 +32,6 @@ from plait.train.report import (
     last_loss,
     peak_gpu_memory_mb,
     peak_memory_mb,
-    versions,
 )
 from plait.train.resuming import Resume, alone, check_fits, start_of
 from plait.train.settings_file import to_plain
@@ -191,7 +192,7 @@ def _report(
         peak_gpu_memory_mb=peak_gpu_memory_mb(),
         processes=run.trainer.args.world_size,
         hardware=hardware(),
-        versions=versions(),
+        versions=versions(PACKAGES),
         notes=(*run.notes, *_notes(run, start)),
     )
 

@@ -36,7 +36,7 @@ def test_settings_weigh_every_search_that_names_no_weights(folder):
     assert lanes_of(folder, weighted, weights={"text": 0}) == {"bm25"}
 
 
-def test_a_librarys_settings_file_is_taken(folder):
+def test_the_settings_file_of_a_library_is_taken(folder):
     file = folder / ".plait" / "settings.toml"
     file.write_text('method = "rrf"\nlane_weights = "text=0"\n')
     try:

@@ -92,7 +92,7 @@ def infoseek(root):
     write_mbeir(root, "infoseek_task8", [query], pool)
 
 
-def test_the_instruction_is_that_of_the_querys_own_data_set(root, moped):
+def test_the_instruction_is_that_of_its_own_data_set(root, moped):
     infoseek(root)
     (task,) = read_mbeir(root, pools=["local"], strict=True)
     # The instruction's first quotation mark goes, as in the official code: the other one is not at an end.

@@ -70,6 +70,10 @@ def test_what_lies_elsewhere_is_named_and_nothing_judged_is_said(manuals: Path, 
     assert inside.returncode == 0
     assert "boiler.md" in inside.stderr
     assert "1 queries with 1 judgements" in inside.stdout
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    elsewhere = plait("judgements", empty, "--library", manuals)
+    assert (elsewhere.returncode, "name the folder" in elsewhere.stderr) == (2, True)
     other = tmp_path / "other"
     other.mkdir()
     with Library(other) as library:

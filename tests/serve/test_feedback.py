@@ -11,6 +11,7 @@ from tests.helpers.tiny_encoder import TinyEncoder
 from tests.serve.conftest import TOKEN, Service, drawn, running
 
 from plait import Library
+from plait.errors import InputError
 from plait.library.feedback import Feedback
 from plait.schema import Query
 from plait.serve.feedback import RecentQueries
@@ -53,6 +54,15 @@ def test_clicks_are_kept_only_where_that_is_set(service: Service, library: Libra
             query, unit = asked(open_service)
             reply = open_service.client.post("/feedback", json={"query": query, "unit": unit, "click": True})
             assert (reply.status_code, len(Feedback(library.folder).opinions())) == (status, kept)
+
+
+def test_a_mistyped_setting_stops_the_service_before_it_begins(library: Library) -> None:
+    changed = replace(library.settings, feedback="judgments")
+    with (
+        Library(library.folder, encoder=TinyEncoder(), settings=changed) as other,
+        pytest.raises(InputError, match="off, judgements, clicks"),
+    ):
+        create_app(other, token=TOKEN)
 
 
 def test_what_is_not_of_the_form_is_refused_and_nothing_is_kept(service: Service, library: Library) -> None:

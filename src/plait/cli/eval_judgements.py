@@ -59,6 +59,8 @@ def judgements(
     found = judged(feedback, name_of, clicks=clicks)
     for problem in found.problems:
         warn(str(problem))
+    if not found.queries and found.problems:
+        raise InputError(f"nothing that was judged lies in {root}: name the folder that holds the documents")
     if not found.queries:
         raise InputError(
             "nobody has judged a hit here: press Right or Wrong on the page of  plait serve  first"

@@ -15,6 +15,7 @@ from plait.serve.guard import Refusal
 _MOST_QUERIES, _MOST_BYTES = 1000, 64_000_000  # remembered, so that an opinion need not send them again
 _KEYS = frozenset({"query", "unit", "grade", "click", "rank"})
 _MAX_RANK = 1_000_000
+_SETTINGS = ("off", "judgements", "clicks")
 
 
 class RecentQueries:
@@ -46,6 +47,16 @@ class RecentQueries:
         if name not in self._queries:
             raise Refusal(404, "NotFound", "this query is not remembered; search again, then judge its hits")
         return self._queries[name][0]
+
+
+def check_setting(wanted: str) -> None:
+    """Refuse a setting `feedback` that there is not.
+
+    Raises:
+        InputError: naming those there are.
+    """
+    if wanted not in _SETTINGS:
+        raise InputError(f"setting feedback must be one of {', '.join(_SETTINGS)}, got {wanted!r}")
 
 
 def keep_opinion(library: Library, body: bytes, recent: RecentQueries) -> bool:

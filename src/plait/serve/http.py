@@ -39,7 +39,7 @@ from plait.errors import (
 )
 from plait.library import Library
 from plait.schema import Hit, Picture, Unit
-from plait.serve.feedback import RecentQueries, keep_opinion
+from plait.serve.feedback import RecentQueries, check_setting, keep_opinion
 from plait.serve.forms import read_search
 from plait.serve.guard import Guard, Refusal
 from plait.serve.uploads import add_upload, forget_upload
@@ -73,7 +73,11 @@ def create_app(
         hosts: names, without port, under which callers may address the service.
         max_query_mb: largest request to any address but /documents.
         max_upload_mb: largest request to /documents.
+
+    Raises:
+        InputError: the library's setting `feedback` is none that there is.
     """
+    check_setting(library.settings.feedback)
     app = FastAPI(title="plait", docs_url=None, redoc_url=None, openapi_url=None)
     desk = _Desk(library)
     _add_pages(app)

@@ -104,7 +104,7 @@ def test_a_bad_line_of_a_run_names_file_and_line_and_is_left_out(
     problems = Problems()
     assert read_run(tmp_path / "run", queries={"a", "q"}, report=problems.report) == {"a": {"b": 1.0}}
     with pytest.raises(InputError, match=f"run{message}"):
-        raise InputError("\n".join(map(str, problems.found)))
+        raise InputError("\n".join(map(str, list(problems))))
 
 
 def test_a_document_that_is_not_there_is_named_once_and_keeps_its_rank(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_a_document_that_is_not_there_is_named_once_and_keeps_its_rank(tmp_path:
     problems = Problems()
     run = read_run(tmp_path / "run", documents={"d"}, report=problems.report)
     assert run == {"q": {"gone": 3.0, "d": 2.0}, "r": {"gone": 1.0}}
-    (problem,) = problems.found
+    (problem,) = list(problems)
     assert str(problem).endswith("run:1: names the document 'gone', which the collection does not have")
 
 

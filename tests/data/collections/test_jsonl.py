@@ -64,7 +64,7 @@ def test_a_folder_gives_documents_queries_and_judgements(folder: Path) -> None:
     assert (picture.width_px, picture.height_px, cup.segments[0].caption) == (12, 8, "A cup")
     assert Path(picture.path).read_bytes() == png()
     assert collection.qrels == {"q1": {"d1": 1}, "q2": {"d2": 1}, "q3": {"d2": 2}}
-    assert collection.problems == []
+    assert list(collection.problems) == []
 
 
 def test_a_query_without_a_kind_is_of_what_it_asks_with(folder: Path) -> None:

@@ -14,12 +14,20 @@ def test_a_problem_met_twice_is_kept_once_and_the_first_is_the_end_under_strict(
     for _ in range(2):
         problems.report("qrels.tsv:4", "unknown query")
     problems.report("qrels.tsv:5", "unknown query")
-    assert problems.found == [
+    assert list(problems) == [
         Problem("qrels.tsv:4", "unknown query"),
         Problem("qrels.tsv:5", "unknown query"),
     ]
     with pytest.raises(InputError, match=r"^qrels\.tsv:4: unknown query$"):
         Problems(strict=True).report("qrels.tsv:4", "unknown query")
+
+
+def test_of_very_many_the_first_are_kept_and_all_are_counted() -> None:
+    problems = Problems(most=2)
+    for line in (1, 1, 2, 3, 4):
+        problems.report(f"pool.jsonl:{line}", "missing")
+    assert [one.place for one in problems] == ["pool.jsonl:1", "pool.jsonl:2"]
+    assert (problems.total, len(problems), problems[-1].place) == (4, 2, "pool.jsonl:2")
 
 
 def test_a_summary_counts_each_kind_and_names_its_first_places() -> None:

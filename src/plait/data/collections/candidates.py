@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from plait.data.collections.pools import Candidate, CountedProblems, Pool
+from plait.data.collections.pools import Candidate, Pool, bounded_problems
 from plait.data.collections.tasks import first_of
 from plait.data.collections.trec import Report
 from plait.data.training.examples import BadRow, Side
@@ -104,7 +104,7 @@ def read_pool(
         InputError: there is no candidate; or `strict`, and something is wrong with one. Also of the
             pool's `read`, where the files were changed since.
     """
-    problems, told, digests = CountedProblems(strict=strict), hashlib.sha256(), bytearray()
+    problems, told, digests = bounded_problems(strict=strict), hashlib.sha256(), bytearray()
     state = _state(source.files)
 
     def report(place: str, message: str) -> None:

@@ -133,7 +133,7 @@ class FilesCollection:
                     )
                     continue
                 kept.setdefault(query, {})[document] = grade
-        return replace(self, qrels=kept, problems=[*self.problems, *problems.found])
+        return replace(self, qrels=kept, problems=[*self.problems, *problems])
 
     def _path(self, source: str) -> str:
         return source.removeprefix(f"{self.folder.as_posix().rstrip('/')}/")
@@ -171,7 +171,7 @@ def read_files(folder: str | Path, *, strict: bool = False) -> FilesCollection:
         folder=root,
         ignore=tuple(f"/{_escaped(path)}" for path in sorted(not_documents)),
         places=places,
-        problems=problems.found,
+        problems=list(problems),
     )
 
 

@@ -54,9 +54,7 @@ def read_jsonl(folder: str | Path, *, strict: bool = False) -> Collection:
     documents = {row["id"] for _, row in rows(root / "corpus.jsonl", report=problems.report)}
     found = [query for query, _ in queries(root / "queries.jsonl", root=root, report=problems.report)]
     judged = _known(qrels, {query.id for query in found}, documents, problems.report)
-    return Collection(
-        root.resolve().name, found, judged, lambda: _documents(root, problems.report), problems.found
-    )
+    return Collection(root.resolve().name, found, judged, lambda: _documents(root, problems.report), problems)
 
 
 def _known(path: Path, queries: Container[str], documents: Container[str], report: Report) -> Qrels:

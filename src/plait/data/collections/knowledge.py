@@ -8,7 +8,8 @@ from functools import partial
 from typing import Any
 
 from plait.data.collections.candidates import CandidateFiles, Watch, read_pool
-from plait.data.collections.pools import CountedProblems, PoolQuery, PoolTask
+from plait.data.collections.pools import PoolQuery, PoolTask
+from plait.data.collections.problems import Problems
 from plait.data.collections.tasks import first_of, kind_of, known, queries
 from plait.data.collections.trec import Judgement
 from plait.data.training.examples import BadRow, Side
@@ -60,7 +61,7 @@ def knowledge_task(
     passages: CandidateFiles,
     *,
     pictures: PictureFolder,
-    problems: CountedProblems,
+    problems: Problems,
     watch: Watch | None,
 ) -> PoolTask:
     """Return the task of some rows over a pool of passages.
@@ -109,7 +110,7 @@ class _Asked:
     query: PoolQuery
     judgements: Sequence[Judgement]
 
-    def check(self, problems: CountedProblems, *, answered: bool) -> None:
+    def check(self, problems: Problems, *, answered: bool) -> None:
         """Report what makes its measures mean little."""
         if not self.judgements:
             problems.report(self.place, "no passage is relevant to the query: it counts as 0")

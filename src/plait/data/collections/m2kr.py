@@ -18,7 +18,7 @@ from pathlib import Path
 
 from plait.data.collections.candidates import CandidateFiles, Watch
 from plait.data.collections.knowledge import ANSWERED, CUTOFF, QueryForm, knowledge_task, pictures_of
-from plait.data.collections.pools import CountedProblems, PoolTask
+from plait.data.collections.pools import PoolTask, bounded_problems
 from plait.data.collections.tasks import chosen, picture_folder, plain
 from plait.data.training.examples import BadRow
 from plait.data.training.fields import text_of
@@ -126,7 +126,7 @@ def _task(
     strict: bool,
     watch: Watch | None,
 ) -> PoolTask:
-    problems = CountedProblems(strict=strict)
+    problems = bounded_problems(strict=strict)
     read = _rows(rows, watch)
     pictures = picture_folder(_guesses(root, images, name), pictures_of(read, _FORM), problems)
     source = CandidateFiles(

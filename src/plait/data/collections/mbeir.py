@@ -25,7 +25,8 @@ from typing import Any, Literal
 
 from plait.data.collections.candidates import CandidateFiles, Watch, read_pool
 from plait.data.collections.mbeir_files import TASKS, MBeirFiles
-from plait.data.collections.pools import CountedProblems, Pool, PoolQuery, PoolTask
+from plait.data.collections.pools import Pool, PoolQuery, PoolTask, bounded_problems
+from plait.data.collections.problems import Problems
 from plait.data.collections.tasks import chosen, first_of, kind_of, known, queries
 from plait.data.collections.trec import Judgement, judgements
 from plait.data.training.drawing import drawn
@@ -98,7 +99,7 @@ def read_mbeir(
         there=lambda name: files.queries(name).is_file(),
         missing=lambda name: files.missing(name, local="local" in pools),
     )
-    drafts = [_draft(files, name, pictures, CountedProblems(strict=strict), watch) for name in names]
+    drafts = [_draft(files, name, pictures, bounded_problems(strict=strict), watch) for name in names]
     read = partial(_pool, pictures=pictures, strict=strict, watch=watch)
     if "local" in pools:
         for draft in drafts:
@@ -142,7 +143,7 @@ class _Draft:
     asked: Sequence[_Asked]
     judged: Sequence[Judgement]
     wanted: Set[str]
-    problems: CountedProblems
+    problems: Problems
     pools: dict[str, Pool] = field(default_factory=dict)
     found: dict[str, Mapping[str, str]] = field(default_factory=dict)
 
@@ -211,7 +212,7 @@ def _prompts(file: Path) -> Prompts:
 
 
 def _draft(
-    files: MBeirFiles, name: str, pictures: PictureFolder, problems: CountedProblems, watch: Watch | None
+    files: MBeirFiles, name: str, pictures: PictureFolder, problems: Problems, watch: Watch | None
 ) -> _Draft:
     file = files.queries(name)
     if watch:
@@ -232,7 +233,7 @@ def _asked(row: Row, name: str, *, pictures: PictureFolder) -> _Asked:
     return _Asked(row.place, name, words, picture, kind, modality, next(own, ""))
 
 
-def _judged(file: Path, asked: Set[str], problems: CountedProblems) -> Iterator[Judgement]:
+def _judged(file: Path, asked: Set[str], problems: Problems) -> Iterator[Judgement]:
     """Yield the judgements above 0 of queries that are asked."""
     for one in judgements(file, report=problems.report):
         if one.grade > 0 and one.query in asked:

@@ -4,51 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import overload
 
-from plait.data.collections.base import Problem
+from plait.data.collections.problems import Problems
 from plait.data.training.examples import Side
-from plait.errors import InputError
 from plait.schema import Qrels
 
 _KEPT_PROBLEMS = 1000
 
 
-class CountedProblems(Sequence[Problem]):
-    """What could not be used of files of any size: the first thousand are kept, and all of them are counted.
-
-    Attributes:
-        strict: no problem is taken, the first one is an error.
-        total: how many there were.
-    """
-
-    def __init__(self, *, strict: bool = False) -> None:
-        self.total = 0
-        self.strict = strict
-        self._kept: list[Problem] = []
-
-    def report(self, place: str, message: str) -> None:
-        """Count a problem.
-
-        Raises:
-            InputError: `strict`; the message begins with the place.
-        """
-        problem = Problem(place, message)
-        if self.strict:
-            raise InputError(str(problem))
-        self.total += 1
-        if len(self._kept) < _KEPT_PROBLEMS:
-            self._kept.append(problem)
-
-    def __len__(self) -> int:
-        return len(self._kept)
-
-    @overload
-    def __getitem__(self, position: int) -> Problem: ...
-    @overload
-    def __getitem__(self, position: slice) -> list[Problem]: ...
-    def __getitem__(self, position: int | slice) -> Problem | list[Problem]:
-        return self._kept[position]
+def bounded_problems(*, strict: bool = False) -> Problems:
+    """Return what takes in problems of files of any size: a thousand are kept, and all are counted."""
+    return Problems(strict=strict, most=_KEPT_PROBLEMS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +64,7 @@ class Pool:
     size: int
     fingerprint: str
     read: Callable[[], Iterator[Candidate]]
-    problems: CountedProblems = field(default_factory=CountedProblems)
+    problems: Problems = field(default_factory=Problems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,4 +87,4 @@ class PoolTask:
     qrels: Qrels
     pools: Mapping[str, Pool]
     measures: tuple[str, ...]
-    problems: CountedProblems = field(default_factory=CountedProblems)
+    problems: Problems = field(default_factory=Problems)

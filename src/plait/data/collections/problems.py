@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import overload
 
 from plait.data.collections.base import Problem
 from plait.data.training.examples import BadRow
@@ -10,33 +11,51 @@ from plait.data.training.report import Tally
 from plait.errors import InputError
 
 
-class Problems:
+class Problems(Sequence[Problem]):
     """What was left out so far; `report` is what readers of lines call.
+
+    Holds problems in the order in which they were met, each once, however often its file is read.
 
     Args:
         strict: the first problem raises an InputError that begins with its place.
+        most: so many are kept, and those after only counted; None: all are kept.
 
     Attributes:
-        found: in the order they were met, each once, however often its file is read.
+        total: how many there were.
     """
 
-    def __init__(self, *, strict: bool = False) -> None:
-        self.found: list[Problem] = []
+    def __init__(self, *, strict: bool = False, most: int | None = None) -> None:
+        self.total = 0
+        self.strict = strict
+        self._most = most
+        self._kept: list[Problem] = []
         self._seen: set[Problem] = set()
-        self._strict = strict
 
     def report(self, place: str, message: str) -> None:
-        """Keep a problem.
+        """Take in a problem.
 
         Raises:
             InputError: problems are not allowed.
         """
         problem = Problem(place, message)
-        if self._strict:
+        if self.strict:
             raise InputError(str(problem))
-        if problem not in self._seen:
+        if problem in self._seen:
+            return
+        self.total += 1
+        if self._most is None or len(self._kept) < self._most:
             self._seen.add(problem)
-            self.found.append(problem)
+            self._kept.append(problem)
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    @overload
+    def __getitem__(self, position: int) -> Problem: ...
+    @overload
+    def __getitem__(self, position: slice) -> list[Problem]: ...
+    def __getitem__(self, position: int | slice) -> Problem | list[Problem]:
+        return self._kept[position]
 
 
 def summary(problems: Iterable[Problem]) -> str:

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from plait.data.collections.candidates import CandidateFiles, Watch
 from plait.data.collections.knowledge import CUTOFF, QueryForm, knowledge_task, pictures_of
-from plait.data.collections.pools import CountedProblems, PoolTask
+from plait.data.collections.pools import PoolTask, bounded_problems
 from plait.data.collections.tasks import chosen, picture_folder
 from plait.data.training.fields import text_of
 from plait.data.training.lines import json_rows
@@ -83,7 +83,7 @@ def read_ret_m2kr(
 
 
 def _task(root: Path, name: str, *, images: str | Path | None, strict: bool, watch: Watch | None) -> PoolTask:
-    problems = CountedProblems(strict=strict)
+    problems = bounded_problems(strict=strict)
     rows_file, passages = (found for names in _names(name) if (found := _found(root, names)))
     if watch:
         watch(rows_file)

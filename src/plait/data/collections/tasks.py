@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from pathlib import Path
 from typing import TypeVar
 
-from plait.data.collections.pools import CountedProblems
+from plait.data.collections.problems import Problems
 from plait.data.collections.trec import Judgement
 from plait.data.training.examples import BadRow
 from plait.data.training.fields import id_of
@@ -58,7 +58,7 @@ def chosen(
 
 
 def queries(
-    rows: Iterable[Row | BadRow], make: Callable[[Row, str], T], problems: CountedProblems, *, key: str
+    rows: Iterable[Row | BadRow], make: Callable[[Row, str], T], problems: Problems, *, key: str
 ) -> Iterator[T]:
     """Yield what `make` makes of each row and its id; report rows of which it makes an InputError.
 
@@ -84,7 +84,7 @@ def queries(
         problems.report(row.place, wrong)
 
 
-def first_of(problems: CountedProblems) -> str:
+def first_of(problems: Problems) -> str:
     """Return the first problem in brackets, to end a message with; "" of none."""
     return f" (the first problem: {problems[0]})" if problems else ""
 
@@ -105,7 +105,7 @@ def known(
     judgements: Iterable[Judgement],
     names: Iterable[str],
     pools: Mapping[str, Collection[str]],
-    problems: CountedProblems,
+    problems: Problems,
 ) -> dict[str, dict[str, int]]:
     """Return the judgements of candidates that are there, by query; {} of queries that have none.
 
@@ -125,9 +125,7 @@ def known(
     return qrels
 
 
-def picture_folder(
-    guesses: Sequence[Path], addresses: Sequence[str], problems: CountedProblems
-) -> PictureFolder:
+def picture_folder(guesses: Sequence[Path], addresses: Sequence[str], problems: Problems) -> PictureFolder:
     """Return the first folder that holds one of the pictures; else the first that is there, and say so.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from plait.cli.console import JsonOption, LibraryOption, open_library, print_json, progress_bar
-from plait.cli.eval_options import ForceOption, OutOption, SeedOption
+from plait.cli.eval_options import BaselinesOption, ForceOption, OutOption, SeedOption
 
 
 def library(
@@ -31,6 +31,7 @@ def library(
         ),
     ] = 10_000,
     seed: SeedOption = 0,
+    baselines: BaselinesOption = True,
     out: OutOption = None,
     force: ForceOption = False,
     write: Annotated[
@@ -58,14 +59,14 @@ def library(
     if write is not None:
         check_empty(write)
     wanted = KINDS if kinds is None else tuple(kind.strip() for kind in kinds.split(","))
-    options = OwnOptions(count=questions, kinds=wanted, units=units, seed=seed)
+    options = OwnOptions(count=questions, kinds=wanted, units=units, seed=seed, baselines=baselines)
     with open_library(library) as opened:
-        with progress_bar("asking") as draw:
+        with progress_bar("evaluating") as draw:
             own = evaluate_own(
                 opened,
                 options,
                 command=typed_command(),
-                progress=lambda done, total: draw(Progress(done, total, "")),
+                progress=lambda what, done, total: draw(Progress(done, total, what)),
             )
         if out is not None:
             save(own.evaluation, out, force=force)

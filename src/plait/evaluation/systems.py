@@ -13,6 +13,7 @@ from plait.search.fusion import Method, fuse
 from plait.search.searcher import evident
 
 BM25, TEXT, IMAGE = "bm25", "text", "image"
+BASELINE_MODEL = "plait-mini"  # whose lanes these are, whatever model is evaluated
 _THREE = (BM25, TEXT, IMAGE)
 
 

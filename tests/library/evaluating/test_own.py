@@ -24,7 +24,7 @@ from plait.library.evaluating.own_collection import document_of, write_collectio
 from plait.library.evaluating.own_copy import IndexCopy
 from plait.library.evaluating.own_report import recommendation_text, to_dict, to_text
 from plait.schema import Passage, Unit
-from plait.scoring.vectors import UnitVectors
+from plait.scoring.vectors import QueryVectors, UnitVectors, VectorField
 from plait.settings import Settings
 
 OPTIONS = OwnOptions(count=4)
@@ -185,6 +185,35 @@ def test_a_model_that_reads_only_text_is_not_shown_pictures(tmp_path):
             evaluate_own(library, OwnOptions(kinds=["figure"]))
     assert {question.kind for question in own.questions.asked} == {"sentence", "caption", "title"}
     assert own.questions.short["figure+heading"] == "tiny reads no pictures"
+
+
+class JointEncoder(TinyEncoder):
+    """One field for both sides, as ReT has; it reads the words of both."""
+
+    def encode_units(self, units):
+        return [UnitVectors({"ret": unit.fields["text"]}) for unit in super().encode_units(units)]
+
+    def encode_query(self, query):
+        vectors = super().encode_query(query).fields.get("text", np.zeros((1, 1, TEXT.width), np.float32))
+        return QueryVectors({"ret": vectors}, {"ret": np.ones(1, np.float32)})
+
+
+def test_beside_a_model_of_one_lane_stand_the_baselines_of_the_default_model(tmp_path):
+    documents = [document(tmp_path, number) for number in range(8)]
+    joint = JointEncoder(fields=(VectorField("ret", TEXT.width, 1, "unit", "joint"),))
+    found = {}
+    for name, encoder, baselines in (("joint", joint, True), ("alone", joint, False), ("mini", None, True)):
+        with Library(tmp_path / name, encoder=encoder) as library:
+            library.add_documents(documents)
+            found[name] = evaluate_own(library, OwnOptions(count=3, baselines=baselines)).evaluation.systems
+    assert list(found["alone"]) == ["plait's default", "BM25", "ret alone"]
+    assert {*found["joint"]} - {*found["alone"]} == {
+        "text backbone", "image features", "score sum", "rank fusion"
+    }  # fmt: skip
+    for name in found["alone"]:  # what the library's own search says is not changed by what stands beside it
+        assert found["joint"][name].run == found["alone"][name].run
+    for name in ("text backbone", "image features", "score sum", "rank fusion"):
+        assert found["joint"][name].per_query == found["mini"][name].per_query
 
 
 def test_a_library_with_nothing_to_ask_says_why(tmp_path):

@@ -11,11 +11,9 @@ from plait.encode import checkpoint, load_encoder
 from plait.encode.quiet import no_progress_bars
 from plait.errors import InputError
 from plait.evaluation.protocols.side_encoders import MODEL, OneLane, SideEncoder, UnitLanes
-from plait.evaluation.systems import BM25, IMAGE, TEXT, System, baselines
+from plait.evaluation.systems import BASELINE_MODEL, BM25, IMAGE, TEXT, System, baselines
 from plait.model import hub
 from plait.scoring.mixture import MixtureParameters
-
-_SHIPPED = "plait-mini"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,7 @@ def entrant_of(model: str, *, device: str = "auto", batch_size: int = 32, with_b
         InputError: there is no such device.
     """
     folder = hub.resolve(model)
-    name = model if model == _SHIPPED else os.path.basename(os.path.abspath(model))
+    name = model if model == BASELINE_MODEL else os.path.basename(os.path.abspath(model))
     place = _device(device)
     if checkpoint.kind_of(folder) == "plait-mini":
         encoder = load_encoder(model)
@@ -104,8 +102,8 @@ def one_lane(name: str, encoder: SideEncoder, *, device: str = "cpu", with_bm25:
 
 def baseline_entrant(device: str = "cpu") -> Entrant:
     """Return what every evaluation prints beside a model: BM25, and plait-mini's two backbones."""
-    lanes = UnitLanes(load_encoder(_SHIPPED), lanes=(TEXT, IMAGE))
-    return Entrant(_SHIPPED, lanes, baselines((BM25, TEXT, IMAGE)), device=device)
+    lanes = UnitLanes(load_encoder(BASELINE_MODEL), lanes=(TEXT, IMAGE))
+    return Entrant(BASELINE_MODEL, lanes, baselines((BM25, TEXT, IMAGE)), device=device)
 
 
 def _device(name: str) -> str:

@@ -6,18 +6,21 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import cast
 
 import numpy as np
 
+from plait.encode import load_encoder
 from plait.encode.base import Encoder
 from plait.errors import InputError
 from plait.evaluation.manifest import Manifest, manifest_of
 from plait.evaluation.questions import KINDS, WITH_PICTURES, Question, Questions, draw
 from plait.evaluation.recommending import FEWEST_GROUPS, Fusion, Recommendation, Scored, recommend
 from plait.evaluation.stored import Asked, Evaluation, Shown
+from plait.evaluation.systems import BASELINE_MODEL, IMAGE, TEXT
 from plait.index.base import Scores, Snapshot
-from plait.library.evaluating.own_copy import IndexCopy, Rows
+from plait.library.evaluating.own_copy import BesideLanes, IndexCopy, Rows
 from plait.library.evaluating.own_systems import answered, systems_of
 from plait.library.library import Library
 from plait.schema import Picture, Unit
@@ -28,7 +31,7 @@ _STRETCH_UNITS = 32  # so many neighbouring units stand for a document where doc
 _READ_AT_ONCE = 64
 _SHOWN_CHARACTERS = 600
 
-Progress = Callable[[int, int], None]
+Progress = Callable[[str, int, int], None]  # what is done, how many are, and of how many
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,8 @@ class OwnOptions:
         kinds: of questions, see `evaluation.questions`.
         units: of a library of more, documents drawn at random answer, as if it held no others.
         seed: of documents, questions, halves and intervals.
+        baselines: where the model has no lanes of the names "text" and "image", plait-mini's stand beside it:
+            all units are encoded for them.
 
     Raises:
         InputError: units below 1; the rest is checked when questions are drawn.
@@ -49,6 +54,7 @@ class OwnOptions:
     kinds: Sequence[str] = KINDS
     units: int = 10_000
     seed: int = 0
+    baselines: bool = True
 
     def __post_init__(self) -> None:
         if self.units < 1:
@@ -83,13 +89,13 @@ def evaluate_own(
     options: OwnOptions | None = None,
     *,
     command: Sequence[str] = (),
-    progress: Progress | None = None,
+    progress: Progress = lambda what, done, total: None,
 ) -> OwnEvaluation:
     """Return how well a library answers questions made from its own documents; nothing of it is changed.
 
     Args:
         command: the words after `plait`, for the manifest.
-        progress: called with how many questions are answered, and of how many.
+        progress: called as units are encoded and questions answered.
 
     Raises:
         InputError: an unknown kind, a count below 1, or a library that no question can be asked of.
@@ -104,13 +110,30 @@ def evaluate_own(
     whole = list(_units_at(library, searcher.snapshot, rows))
     questions = _questions(whole, options, searcher.encoder)
     watch.lap("questions")
-    copy = IndexCopy.of(searcher, cast("Rung", library.status().vectors), rows, whole, questions.changed)
+    copy = IndexCopy.of(
+        searcher,
+        cast("Rung", library.status().vectors),
+        rows,
+        whole,
+        questions.changed,
+        told=partial(progress, "encoding"),
+    )
+    beside = _beside(copy, questions, library, progress) if options.baselines else None
     watch.lap("encoding")
     lanes = list(_lanes(copy, questions.asked, progress))
+    others = [beside.scores(one.labelled.query) for one in questions.asked] if beside else []
     watch.lap("asking")
     ids = [unit.id for unit in copy.units]
-    systems = systems_of(current, copy.lanes)
-    reports = answered(systems, questions, lanes, ids=ids, mixture=copy.encoder.mixture, seed=options.seed)
+    systems = systems_of(current, copy.lanes, beside.lanes if beside else ())
+    reports = answered(
+        systems,
+        questions,
+        lanes,
+        beside=others,
+        ids=ids,
+        mixture=copy.encoder.mixture,
+        seed=options.seed,
+    )
     watch.lap("scoring")
     grouped_by, scored = _scored(questions.asked, lanes, ids)
     recommendation = recommend(
@@ -172,14 +195,24 @@ def _questions(units: Sequence[Unit], options: OwnOptions, encoder: Encoder) -> 
     return questions
 
 
-def _lanes(
-    copy: IndexCopy, questions: Sequence[Question], progress: Progress | None
-) -> Iterator[dict[str, Scores]]:
+def _beside(
+    copy: IndexCopy, questions: Questions, library: Library, progress: Progress
+) -> BesideLanes | None:
+    """Return the baselines' lanes that are asked and the library's model has none of; None if it has all."""
+    asked = {TEXT} | {IMAGE for one in questions.asked if one.image}
+    missing = asked - set(copy.lanes)
+    if not missing:
+        return None
+    settings = library.settings
+    encoder = load_encoder(BASELINE_MODEL, threads=settings.threads, max_pixels=settings.max_pixels)
+    return BesideLanes.of(copy.units, encoder, missing, told=partial(progress, "encoding for baselines"))
+
+
+def _lanes(copy: IndexCopy, questions: Sequence[Question], progress: Progress) -> Iterator[dict[str, Scores]]:
     """Yield what each lane says of every unit, question by question."""
     for done, question in enumerate(questions, 1):
         yield copy.scores(question.labelled.query)
-        if progress is not None:
-            progress(done, len(questions))
+        progress("asking", done, len(questions))
 
 
 def _scored(

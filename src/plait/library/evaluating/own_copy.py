@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,7 +18,8 @@ from plait.scoring.vectors import Rung, UnitVectors, VectorField
 from plait.search.searcher import BM25, Searcher
 
 Rows = NDArray[np.intp]
-_ENCODED_AT_ONCE = 64
+Told = Callable[[int, int], None]
+_ENCODED_AT_ONCE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,14 @@ class IndexCopy:
 
     @classmethod
     def of(
-        cls, searcher: Searcher, rung: Rung, rows: Rows, units: Sequence[Unit], changed: Mapping[str, Unit]
+        cls,
+        searcher: Searcher,
+        rung: Rung,
+        rows: Rows,
+        units: Sequence[Unit],
+        changed: Mapping[str, Unit],
+        *,
+        told: Told = lambda done, total: None,
     ) -> IndexCopy:
         """Return the copy of some units of a library.
 
@@ -53,6 +61,7 @@ class IndexCopy:
             rows: (N,) the units' rows in the searcher's snapshot, ascending; of a document all or none.
             units: those rows, with absolute picture paths.
             changed: unit id -> the unit as it is in the copy.
+            told: how many units are encoded, and of how many.
         """
         places = [place for place, unit in enumerate(units) if unit.id in changed]
         left = [changed.get(unit.id, unit) for unit in units]
@@ -63,7 +72,7 @@ class IndexCopy:
             searcher.snapshot,
             rows,
             np.array(places, np.intp),
-            _encoded([left[place] for place in places], searcher.encoder, fields),
+            _encoded([left[place] for place in places], searcher.encoder, fields, told),
             SurroundedBm25.of(left, language=searcher.snapshot.language),
         )
 
@@ -94,17 +103,61 @@ class IndexCopy:
         return scores
 
 
+@dataclass(frozen=True, slots=True)
+class BesideLanes:
+    """What lanes of another model, which no library holds, say of N units: those of the baselines.
+
+    Attributes:
+        encoder: the other model.
+    """
+
+    encoder: Encoder
+    _vectors: Mapping[str, MultiVectors]
+
+    @classmethod
+    def of(
+        cls,
+        units: Sequence[Unit],
+        encoder: Encoder,
+        lanes: Collection[str],
+        *,
+        told: Told = lambda done, total: None,
+    ) -> BesideLanes:
+        """Return some of a model's lanes over units, which are all encoded for it.
+
+        Args:
+            told: how many units are encoded, and of how many.
+        """
+        fields = [field for field in encoder.fields if field.name in lanes]
+        return cls(encoder, _encoded(units, encoder, fields, told))
+
+    @property
+    def lanes(self) -> tuple[str, ...]:
+        """Those there are."""
+        return tuple(self._vectors)
+
+    def scores(self, query: Query) -> dict[str, Scores]:
+        """Return lane -> (N,) scores of the lanes that the query asks, NaN where a unit has nothing."""
+        asked = self.encoder.encode_query(query)
+        return {
+            lane: held.scores(asked.fields[lane], asked.weights[lane])
+            for lane, held in self._vectors.items()
+            if lane in asked.fields
+        }
+
+
 def _encoded(
-    units: Sequence[Unit], encoder: Encoder, fields: Sequence[VectorField]
+    units: Sequence[Unit], encoder: Encoder, fields: Sequence[VectorField], told: Told
 ) -> dict[str, MultiVectors]:
     """Return field -> the vectors of some units, as a library keeps them."""
-    found: list[UnitVectors] = []
+    found: dict[str, list[NDArray[np.float32]]] = {field.name: [] for field in fields}
     for first in range(0, len(units), _ENCODED_AT_ONCE):
-        found += encoder.encode_units(units[first : first + _ENCODED_AT_ONCE])
+        told(first, len(units))
+        for unit in encoder.encode_units(units[first : first + _ENCODED_AT_ONCE]):
+            for field in fields:
+                found[field.name].append(_as_kept(unit, field))
     return {
-        field.name: MultiVectors.of(
-            [_as_kept(unit, field) for unit in found], tokens=field.tokens_kept, width=field.width
-        )
+        field.name: MultiVectors.of(found[field.name], tokens=field.tokens_kept, width=field.width)
         for field in fields
     }
 

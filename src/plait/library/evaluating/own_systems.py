@@ -27,16 +27,21 @@ class Ranks(Protocol):
         ...
 
 
-def systems_of(current: Fusion, lanes: Sequence[str]) -> dict[str, Ranks]:
-    """Return name -> system: what search does now, the baselines, and each other lane alone."""
+def systems_of(current: Fusion, lanes: Sequence[str], beside: Sequence[str] = ()) -> dict[str, Ranks]:
+    """Return name -> system: what search does now, the baselines, and each other lane alone.
+
+    Args:
+        lanes: of the library.
+        beside: of the baselines, where the library has none of that name.
+    """
     systems: dict[str, Ranks] = {}
     if current != Fusion():
         systems[f"as set: {current}"] = current
     systems[DEFAULT] = Fusion()
-    beside = baselines(lanes)
-    alone = {lane for system in beside for lane in system.lanes if len(system.lanes) == 1}
+    based = baselines((*lanes, *beside))
+    alone = {lane for system in based for lane in system.lanes if len(system.lanes) == 1}
     others = [System(f"{lane} alone", (lane,)) for lane in lanes if lane not in alone]
-    return systems | {system.name: system for system in (*beside, *others)}
+    return systems | {system.name: system for system in (*based, *others)}
 
 
 def answered(
@@ -44,6 +49,7 @@ def answered(
     questions: Questions,
     lanes: Sequence[Mapping[str, Scores]],
     *,
+    beside: Sequence[Mapping[str, Scores]] = (),
     ids: Sequence[str],
     mixture: MixtureParameters | None,
     seed: int,
@@ -52,6 +58,7 @@ def answered(
 
     Args:
         lanes: for each question, lane -> (N,) scores.
+        beside: the same of lanes that only baselines hear; () if there are none.
         ids: (N,) of the units.
         seed: of the intervals.
     """
@@ -61,8 +68,8 @@ def answered(
     reports = {}
     for name, system in systems.items():
         answers = Answers()
-        for query, of_query in zip(asked, lanes, strict=True):
-            scores = system.scores(of_query, mixture)
+        for query, own, other in zip(asked, lanes, beside or [{}] * len(lanes), strict=True):
+            scores = system.scores({**other, **own} if isinstance(system, System) else own, mixture)
             if scores is None:
                 answers.unasked.add(query.id)
             answers.run[query.id] = {} if scores is None else _best(scores, ids, by_id)

@@ -18,7 +18,7 @@ from plait.evaluation.evaluate import MEASURES, Answers, score
 from plait.evaluation.manifest import manifest_of
 from plait.evaluation.measures import Measure, ranking
 from plait.evaluation.stored import Asked, Evaluation
-from plait.evaluation.systems import System, baselines
+from plait.evaluation.systems import BASELINE_MODEL, System, baselines
 from plait.library.evaluating.answering import Search, ask_search, ask_systems
 from plait.library.evaluating.copying import Copy, copied, stored_settings, work_folder
 from plait.library.evaluating.corpora import Corpus, Labelled, opened
@@ -27,7 +27,6 @@ from plait.search.fusion import Method
 from plait.search.searcher import BM25
 from plait.settings import Settings, load_settings
 
-BASELINE_MODEL = "plait-mini"
 _FIRST_SHOWN = 10
 Progress = Callable[[str, int, int], None]  # what is done, how much of it, and of how much; 0: not known
 

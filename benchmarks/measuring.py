@@ -15,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from plait.evaluation.manifest import processor
+
 if TYPE_CHECKING:
     from plait import Library
 
@@ -137,7 +139,7 @@ def measure_add(library: Library, paths: Sequence[Path]) -> AddCost:
 def machine() -> dict[str, Any]:
     """Return what the numbers depend on: processor, cores, versions, and how busy it was."""
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "cores": len(os.sched_getaffinity(0)),
         "threads": os.environ.get("OMP_NUM_THREADS", "default"),
         "load": round(os.getloadavg()[0], 1),
@@ -152,15 +154,6 @@ def described(on: dict[str, Any]) -> str:
         f"{on['processor']}, {on['cores']} cores, load {on['load']} at the end, Python {on['python']}, "
         f"plait {on['plait']}, torch {on['torch']}"
     )
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor() or platform.machine())
 
 
 class _Counter:

@@ -379,6 +379,13 @@ class Query:
             raise QueryError(f"the query is not of the expected form: {error!r}") from error
 
 
+def asked_with(text: object, image: object) -> str:
+    """Return what a query has of both, by which evaluations tell kinds of queries: "text", "image",
+    "text+image", or "" for neither.
+    """
+    return "+".join(side for side, there in (("text", text), ("image", image)) if there)
+
+
 @dataclass(frozen=True, slots=True)
 class Hit:
     """One ranked unit, and where to look at it.

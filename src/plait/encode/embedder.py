@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Literal, ParamSpec, TypeVar, get_args
 
@@ -100,15 +101,10 @@ class Embedder:
     def _asked(self, inputs: Sequence[Any], side: Side, *, kind: str) -> list[Vectors]:
         """Return (n, d) for each input of one batch, n >= 0."""
         encode = self._model.encode_query if side == "query" else self._model.encode_document
-        try:
+        with failures_of(self.name, f"a {side} of {kind}"):
             given = encode(
                 list(inputs), batch_size=len(inputs), show_progress_bar=False, convert_to_numpy=True
             )
-        except PlaitError:
-            raise
-        except FAILURES as error:
-            reason = f"{type(error).__name__}: {first_line(error)}"
-            raise ModelError(f"{self.name} cannot encode a {side} of {kind} ({reason})") from error
         vectors = [np.atleast_2d(np.asarray(one, np.float32)) for one in given]
         if not all(np.isfinite(one).all() for one in vectors):
             raise ModelError(
@@ -194,6 +190,26 @@ def _kind(part: Part) -> str:
     if picture is None:
         return "words" if text.strip() else "nothing"
     return "words and a picture" if text.strip() else "a picture"
+
+
+@contextmanager
+def failures_of(name: str, what: str) -> Iterator[None]:
+    """Turn what a model raises meanwhile into an error that says what it cannot encode.
+
+    Args:
+        name: of the model.
+        what: is encoded, such as "a query".
+
+    Raises:
+        ModelError: the model failed.
+    """
+    try:
+        yield
+    except PlaitError:
+        raise
+    except FAILURES as error:
+        reason = f"{type(error).__name__}: {first_line(error)}"
+        raise ModelError(f"{name} cannot encode {what} ({reason})") from error
 
 
 def first_line(error: Exception) -> str:

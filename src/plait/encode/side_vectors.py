@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from plait.data.training.examples import Side
+
 CHUNK = 256  # sides that are written together, or not at all
 
-TEXT, IMAGE, BOTH = 0, 1, 2  # what a side is of
+TEXT, IMAGE, BOTH = 0, 1, 2  # what a side is of; see `kind_of`
 WHOLE, WITHOUT_PICTURE, NOTHING = 0, 1, 2  # what could be read of a side
 
 _SIDE = np.dtype([("tokens", "<i4"), ("state", "<i4"), ("content", "<u8")])
@@ -120,6 +122,13 @@ class VectorFile:
         tokens = int(sides["tokens"][:whole].sum(dtype=np.int64))
         _cut(self._sides, whole * _SIDE.itemsize)
         _cut(self._numbers, tokens * self._width * _NUMBER.itemsize)
+
+
+def kind_of(side: Side) -> int:
+    """Return what a side is of: TEXT, IMAGE or BOTH."""
+    if not side.image:
+        return TEXT
+    return BOTH if side.text.strip() else IMAGE
 
 
 def _cut(file: Path, size: int) -> None:

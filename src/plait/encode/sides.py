@@ -7,6 +7,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -21,7 +22,7 @@ from torch import Tensor
 from plait.data.training.examples import Side
 from plait.encode import checkpoint
 from plait.encode.batching import length_batches
-from plait.encode.embedder import FAILURES, first_line
+from plait.encode.embedder import failures_of
 from plait.encode.pictures import open_picture
 from plait.encode.side_vectors import (
     BOTH,
@@ -37,7 +38,7 @@ from plait.encode.side_vectors import (
 )
 from plait.encode.st.inputs import MAX_PIXELS
 from plait.encode.starting import started
-from plait.errors import InputError, ModelError, PlaitError, QueryError
+from plait.errors import InputError, ModelError, QueryError
 from plait.model import hub
 
 Role = Literal["query", "document"]
@@ -114,17 +115,10 @@ class SideModel:
     def _tensors(self, inputs: Sequence[dict[str, Any]], role: Role) -> list[Tensor]:
         """Return (n, d) for each input."""
         encode = self._encoder.encode_query if role == "query" else self._encoder.encode_document
-        try:
+        with failures_of(self.name, f"a {role}"), fitting(f"{len(inputs)} inputs", lower="batch_size"):
             given = encode(
                 list(inputs), batch_size=len(inputs), convert_to_numpy=False, show_progress_bar=False
             )
-        except PlaitError:
-            raise
-        except torch.OutOfMemoryError as error:
-            raise ModelError(f"{len(inputs)} inputs do not fit the GPU's memory: lower batch_size") from error
-        except FAILURES as error:
-            reason = f"{type(error).__name__}: {first_line(error)}"
-            raise ModelError(f"{self.name} cannot encode a {role} ({reason})") from error
         return [one.float() if self._several else one.float()[None] for one in given]
 
     def _halved(self, vectors: Tensor, role: Role) -> Any:
@@ -134,6 +128,23 @@ class SideModel:
                 "its weights are damaged, or it needs a normalising module; use another model"
             )
         return vectors.cpu().numpy().astype(np.float16)
+
+
+@contextmanager
+def fitting(what: str, *, lower: str) -> Iterator[None]:
+    """Say what to do where a GPU's memory does not suffice meanwhile.
+
+    Args:
+        what: is computed at once.
+        lower: the option that makes it less.
+
+    Raises:
+        ModelError: it does not.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise ModelError(f"{what} do not fit the GPU's memory: lower {lower}") from error
 
 
 def folder_of(name: str) -> Path:

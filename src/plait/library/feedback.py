@@ -25,7 +25,7 @@ from filelock import FileLock
 from plait.data.collections.base import LabelledQuery, Problem
 from plait.errors import InputError, LibraryError, QueryError
 from plait.library.folder import write_durably
-from plait.schema import Query
+from plait.schema import Query, asked_with
 
 Kind = Literal["judgement", "click"]
 BEST_GRADE = 3
@@ -226,7 +226,9 @@ def judged(feedback: Feedback, name_of: Callable[[Opinion], str], *, clicks: boo
             else:
                 problems.append(Problem(place, f"{opinion.source!r} cannot be named here"))
         if of_query:
-            queries.append(LabelledQuery(query, asked[query], _kind_of(asked[query])))
+            queries.append(
+                LabelledQuery(query, asked[query], asked_with(asked[query].texts, asked[query].images))
+            )
             qrels[query] = of_query
     return Judged(tuple(queries), qrels, tuple(problems))
 
@@ -238,10 +240,6 @@ def _digests(query: Query) -> dict[str, bytes]:
     except OSError as error:
         raise QueryError(f"a picture of the query cannot be read: {error}") from error
     return {hashlib.sha256(data).hexdigest(): data for data in every}
-
-
-def _kind_of(query: Query) -> str:
-    return "+".join(side for side, there in (("text", query.texts), ("image", query.images)) if there)
 
 
 def _lines(file: Path) -> Iterator[dict[str, Any]]:

@@ -19,6 +19,9 @@ Lanes = Mapping[str, NDArray[np.float32]]
 Weights = Mapping[str, float]  # lane name -> how much it counts; 1 where it is not named, 0 leaves it out
 Fused = NDArray[np.float32]
 
+SMALLEST_SPREAD = 1e-9  # a lane whose scores deviate less tells no units apart
+RANK_OFFSET = 60  # of reciprocal ranks
+
 
 def fuse(
     lanes: Lanes,
@@ -123,7 +126,7 @@ def z_sum(lanes: Lanes, *, weights: Weights | None = None) -> Fused:
     return sum(shares, np.zeros(1)).astype(np.float32)
 
 
-def reciprocal_ranks(lanes: Lanes, *, k: int = 60, weights: Weights | None = None) -> Fused:
+def reciprocal_ranks(lanes: Lanes, *, k: int = RANK_OFFSET, weights: Weights | None = None) -> Fused:
     """Return (N,) the sum over lanes of 1 / (k + rank), ranks from 1; equal scores share the best rank.
 
     A unit that lacks a lane gets nothing from it, nor does one that shares no word with the query.
@@ -150,7 +153,7 @@ def _counting(lanes: Lanes, weights: Weights) -> Lanes:
 def _normalised(scores: NDArray[np.float32]) -> NDArray[np.float64]:
     there = scores[~np.isnan(scores)].astype(np.float64)
     spread = there.std() if len(there) else 0.0
-    if spread < 1e-9:  # all equal: nothing to tell units apart by
+    if spread < SMALLEST_SPREAD:  # all equal: nothing to tell units apart by
         return np.zeros(len(scores))
     normalised = (scores - there.mean()) / spread
     return np.where(np.isnan(scores), 0.0, normalised)

@@ -126,10 +126,14 @@ class Searcher:
                 f"unknown lane {', '.join(sorted(unknown))}: this library has {', '.join(self.lanes)}"
             )
 
+    def asked_lanes(self, query: Query) -> tuple[str, ...]:
+        """Return the lanes that a query asks something of, in a fixed order."""
+        return (BM25,) * bool(query.texts) + tuple(f.name for f in self.encoder.fields if _asks(f, query))
+
     def _wanted(self, query: Query, lanes: Sequence[str] | None) -> tuple[str, ...]:
         """Return the lanes to ask, in a fixed order."""
         self.check_lanes(lanes or ())
-        asked = (BM25,) * bool(query.texts) + tuple(f.name for f in self.encoder.fields if _asks(f, query))
+        asked = self.asked_lanes(query)
         if not asked:
             raise QueryError(
                 f"the query holds only pictures, but this library's model, {self.encoder.name}, reads only "

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from plait.errors import InputError
+from plait.data.locking import locked
+from plait.errors import InputError, TrainError
 from plait.train import checkpoints
 from plait.train.checkpoints import Checkpoint
-from plait.train.locking import locked
 from plait.train.settings_file import differences
 
 Resume = Literal["auto", "never"] | Path
@@ -45,7 +45,7 @@ def alone(folder: Path, *, first: bool) -> Iterator[None]:
     if not first:
         yield
         return
-    with locked(folder, doing="training in", instead="another output.folder"):
+    with locked(folder, doing="training in", instead="another output.folder", refusal=TrainError):
         yield
 
 

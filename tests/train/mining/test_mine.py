@@ -15,12 +15,12 @@ from tests.helpers.sentence_models import save_bert, save_clip
 from tests.helpers.tiny_ret import WORDS, save_tiny_checkpoint
 from tests.train.runs import write_rows
 
+from plait.data.locking import locked
 from plait.data.training.hugging_face import Columns, HuggingFaceSource
 from plait.data.training.jsonl import JsonlSource
 from plait.encode.st import RetMultiVectorEncoder
 from plait.errors import InputError, MissingPathError, ModelError, PlaitError, TrainError
 from plait.train.data import to_dataset
-from plait.train.locking import locked
 from plait.train.mining.mine import mine
 from plait.train.mining.options import MiningOptions
 

@@ -14,7 +14,7 @@ from PIL import Image
 from plait.data.collections.base import LabelledQuery
 from plait.data.collections.trec import Report, decoded_lines
 from plait.data.readers.pictures import BadPictureError, opened
-from plait.schema import Picture, Query
+from plait.schema import Picture, Query, asked_with
 
 _MAX_PIXELS = 50_000_000
 
@@ -116,8 +116,7 @@ def _query(root: Path, row: Mapping[str, Any]) -> tuple[LabelledQuery, str]:
         raise RowError(f'query {row["id"]!r} is empty: expected "text", "image" or both')
     if address:
         picture_at(root, address)
-    sides = "+".join(side for side, asked in (("text", text), ("image", address)) if asked)
-    kind = text_of(row, "kind").strip() or sides
+    kind = text_of(row, "kind").strip() or asked_with(text, address)
     if kind == "all":
         raise RowError('the kind "all" is what reports call all queries together: expected another "kind"')
     return LabelledQuery(row["id"], Query.of(text, root / address if address else None), kind), address

@@ -14,6 +14,7 @@ from plait.data.training.fields import id_of
 from plait.data.training.lines import Row
 from plait.data.training.pictures import PictureFolder
 from plait.errors import InputError, MissingPathError
+from plait.schema import asked_with
 
 T = TypeVar("T")
 _TRIED_PICTURES = 100
@@ -95,7 +96,7 @@ def kind_of(words: str, picture: str) -> str:
     Raises:
         InputError: it is of neither.
     """
-    kind = "+".join(name for name, there in (("text", words.strip()), ("image", picture)) if there)
+    kind = asked_with(words.strip(), picture)
     if not kind:
         raise InputError("the query has neither words nor a picture: expected one or both")
     return kind

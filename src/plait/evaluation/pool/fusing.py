@@ -12,11 +12,9 @@ from plait.evaluation.pool.lanes import PoolLane, Rows, Scores
 from plait.evaluation.pool.searching import Top
 from plait.evaluation.systems import BM25, System
 from plait.scoring.mixture import MixtureParameters, mixture
+from plait.search.fusion import RANK_OFFSET, SMALLEST_SPREAD
 
-# As `search.fusion` and `scoring.mixture` have them.
-_SMALLEST_SPREAD = 1e-9
-_RANK_OFFSET = 60
-_MEAN_WHERE_MISSING = ("text", "bm25", "ret")
+_MEAN_WHERE_MISSING = ("text", "bm25", "ret")  # as `scoring.mixture` has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +112,7 @@ def _z_sum(heard: Mapping[str, Heard]) -> Scores:
     normalised = [
         np.nan_to_num((lane.scores.astype(np.float64) - lane.mean) / lane.deviation, nan=0.0)
         for lane in heard.values()
-        if lane.deviation >= _SMALLEST_SPREAD
+        if lane.deviation >= SMALLEST_SPREAD
     ]
     return sum(normalised, np.zeros(len(next(iter(heard.values())).scores))).astype(np.float32)
 
@@ -124,7 +122,7 @@ def _reciprocal_ranks(heard: Mapping[str, Heard]) -> Scores:
     for name, lane in heard.items():
         worst = lane.best[-1] if len(lane.best) else np.inf
         ranked = np.flatnonzero((lane.scores >= worst) & ((lane.scores > 0) | (name != BM25)))
-        fused[ranked] += 1 / (_RANK_OFFSET + 1 + np.searchsorted(-lane.best, -lane.scores[ranked]))
+        fused[ranked] += 1 / (RANK_OFFSET + 1 + np.searchsorted(-lane.best, -lane.scores[ranked]))
     return fused
 
 

@@ -6,16 +6,15 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from plait.data.collections.pools import Pool, PoolQuery
+from plait.data.locking import locked
 from plait.data.training.examples import Side
 from plait.data.whole_files import whole
 from plait.encode.side_vectors import CHUNK, NOTHING, WITHOUT_PICTURE, VectorFile, Vectors
@@ -97,7 +96,7 @@ class VectorStore:
     ) -> Mapping[str, Vectors]:
         folder = self._folder / name
         folder.mkdir(parents=True, exist_ok=True)
-        with alone_in(folder):
+        with locked(folder, doing="encoding into", instead="another --work"):
             self._check_is_of(folder, made_of, total)
             return self._encoded(folder, read, role, total=total, what=what)
 
@@ -159,26 +158,6 @@ def digest(parts: Iterable[object]) -> str:
 def slug(name: str) -> str:
     """Return a name as a folder can have it; different names may give the same."""
     return re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-.")[-60:] or "unnamed"
-
-
-@contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Keep other processes out of a folder meanwhile.
-
-    Raises:
-        InputError: one is in it.
-    """
-    lock = FileLock(folder / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise InputError(
-            f"another process is encoding into {folder}: wait for it, or give another --work"
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _facts_in(file: Path) -> object:

@@ -76,7 +76,9 @@ def _check(folder: Path, expected: Manifest, *, force: bool) -> None:
     """Check that a result may be written to a folder."""
     if not is_result(folder) or force:
         check_free(folder, force=force)
-    elif changed := load(folder).manifest.changed(replace(expected, versions=load(folder).manifest.versions)):
+        return
+    there = load(folder).manifest
+    if changed := there.changed(replace(expected, versions=there.versions)):
         raise InputError(
             f"{folder} holds a result of something else ({'; '.join(changed)}): --force replaces it, or name "
             "another folder"

@@ -13,10 +13,12 @@ from sentence_transformers import MultiVectorEncoder
 from torch import Tensor
 
 from plait.encode.batching import length_batches
-from plait.encode.embedder import FAILURES, first_line
+from plait.encode.embedder import failures_of
+from plait.encode.sides import fitting
 from plait.encode.st import RetMultiVectorEncoder, RetSentenceTransformer
-from plait.errors import InputError, ModelError, PlaitError
+from plait.errors import InputError, ModelError
 from plait.model.pictures import as_seen, broadened
+from plait.schema import asked_with
 
 Role = Literal["query", "document"]
 
@@ -34,8 +36,7 @@ class Item:
     @property
     def kind(self) -> str:
         """What it holds, as evaluations name kinds of queries; "" if nothing."""
-        held = (("text", bool(self.text.strip())), ("image", self.picture is not None))
-        return "+".join(name for name, there in held if there)
+        return asked_with(self.text.strip(), self.picture is not None)
 
 
 @dataclass(slots=True)
@@ -176,7 +177,8 @@ class Encoding:
 
     def _asked(self, items: Sequence[Item], role: Role | None, prompt: str | None) -> list[Tensor]:
         """Return what the model makes of items of one kind."""
-        try:
+        fits = fitting(f"{len(items)} items", lower="--batch-size")
+        with failures_of(self.name, items[0].kind), fits:
             given = self._encode(role)(
                 [self._input(item) for item in items],
                 prompt=prompt,
@@ -184,13 +186,6 @@ class Encoding:
                 convert_to_numpy=False,
                 show_progress_bar=False,
             )
-        except PlaitError:
-            raise
-        except torch.OutOfMemoryError as error:
-            raise ModelError(f"{len(items)} items do not fit the GPU's memory: lower --batch-size") from error
-        except FAILURES as error:
-            reason = f"{type(error).__name__}: {first_line(error)}"
-            raise ModelError(f"{self.name} cannot encode {items[0].kind} ({reason})") from error
         vectors = [one.detach().float().cpu() for one in given]
         if not all(bool(torch.isfinite(one).all()) for one in vectors):
             raise ModelError(

@@ -39,8 +39,8 @@ def wrapped(
 class _Asked:
     """What checks and counts know of both kinds of model."""
 
-    encoding: Encoding
-    mteb_model_meta: Any
+    def __init__(self, encoding: Encoding, meta: Any) -> None:
+        self.encoding, self.mteb_model_meta = encoding, meta
 
     @property
     def name(self) -> str:
@@ -67,9 +67,6 @@ class VectorModel(_Asked, AbsEncoder):  # type: ignore[misc]  # mteb's types are
     """A model of one vector an item, which can do every kind of task that mteb gives an encoder."""
 
     does_all = True
-
-    def __init__(self, encoding: Encoding, meta: Any) -> None:
-        self.encoding, self.mteb_model_meta = encoding, meta
 
     def encode(
         self,
@@ -101,9 +98,6 @@ class TokenModel(_Asked, MultiVectorSearchEncoderWrapper):  # type: ignore[misc]
 
     does_all = False
     corpus_chunk_size = _CHUNK
-
-    def __init__(self, encoding: Encoding, meta: Any) -> None:
-        self.encoding, self.mteb_model_meta = encoding, meta
 
     def _encode(
         self,

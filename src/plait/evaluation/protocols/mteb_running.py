@@ -29,7 +29,7 @@ from plait.evaluation.protocols.mteb_search import Bm25Model
 from plait.evaluation.protocols.mteb_tasks import Part, finds, load, modalities, pictures_of
 from plait.evaluation.report import Report
 from plait.evaluation.stored import Asked, Evaluation, check_free, save
-from plait.schema import Run
+from plait.schema import Run, asked_with
 
 BM25 = "BM25"
 RESULTS = "mteb"  # the folder of mteb's own, below that of all results
@@ -288,7 +288,7 @@ def _labelled(task: Any, part: Part) -> Labelled:
     for row in rows:
         picture, text = row.get("image"), row.get("text")
         words = text if isinstance(text, str) else json.dumps(text or "", ensure_ascii=False)
-        kind = "+".join(n for n, there in (("text", bool(text)), ("image", picture is not None)) if there)
+        kind = asked_with(text, picture is not None)
         shown = _bytes_of(picture) if picture is not None and keeps else ""
         queries.append(Asked(str(row["id"]), kind or "blank", words if text else "", shown))
     return Labelled(name, queries, part.qrels)

@@ -15,15 +15,13 @@ from plait.data.collections.pools import PoolQuery
 from plait.data.training.examples import Side
 from plait.encode import checkpoint
 from plait.encode.base import Encoder
-from plait.encode.side_vectors import BOTH, IMAGE, NOTHING, TEXT, WHOLE, WITHOUT_PICTURE, Encoded
+from plait.encode.side_vectors import BOTH, IMAGE, NOTHING, TEXT, WHOLE, WITHOUT_PICTURE, Encoded, kind_of
 from plait.encode.sides import Role, SideModel, folder_of
 from plait.errors import InputError, QueryError
 from plait.schema import Passage, Picture, Query, Segment, Unit
 from plait.scoring.vectors import Vectors
 
 MODEL = "model"  # the lane of a model that has one
-
-_KINDS = {(True, True): BOTH, (True, False): TEXT, (False, True): IMAGE}
 
 
 class SideEncoder(Protocol):
@@ -88,7 +86,7 @@ class OneLane:
     def _readable(self, side: Side) -> Side:
         """Return what the model reads of a side."""
         for part in (side, replace(side, image=""), replace(side, text="")):
-            if part and _kind(part) in self._read:
+            if part and kind_of(part) in self._read:
                 return part
         return Side()
 
@@ -161,10 +159,6 @@ def _reads(model: SideModel, kind: int) -> bool:
     except InputError:
         return False
     return True
-
-
-def _kind(side: Side) -> int:
-    return _KINDS[bool(side.text.strip()), bool(side.image)]
 
 
 def _told(found: Encoded, read: Side, side: Side) -> Encoded:

@@ -16,9 +16,8 @@ from plait.evaluation.measures import ranking
 from plait.evaluation.systems import System
 from plait.index.base import Scores
 from plait.library.evaluating.corpora import Items
-from plait.schema import Query
 from plait.search.fusion import Method, Weights
-from plait.search.searcher import BM25, Searcher
+from plait.search.searcher import Searcher
 
 Told = Callable[[int, int], None]  # how many queries are done, and of how many
 
@@ -76,7 +75,7 @@ def ask_search(
         answers.run[labelled.id] = items.found(labelled.id, hits)
 
     for done, labelled in enumerate(queries, 1):
-        if not any(search.hears(lane) for lane in asked_lanes(searcher, labelled.query)):
+        if not any(search.hears(lane) for lane in searcher.asked_lanes(labelled.query)):
             answers.unasked.add(labelled.id)
             continue
         try:
@@ -106,7 +105,7 @@ def ask_systems(
     answers = {system.name: Answers() for system in systems}
     needed = {lane for system in systems for lane in system.lanes}
     for done, labelled in enumerate(queries, 1):
-        wanted = asked_lanes(searcher, labelled.query) & needed
+        wanted = needed.intersection(searcher.asked_lanes(labelled.query))
         try:
             lanes = searcher.scores(labelled.query, sorted(wanted)) if wanted else {}
         except QueryError as error:
@@ -138,13 +137,6 @@ def best(scores: Scores, items: Items, query: str, depth: int) -> dict[str, floa
         if len(found) >= depth or count >= len(there):
             return {item: found[item] for item in ranking(found, query=query)[:depth]}
         count *= 4  # a few items have the best units: look at more
-
-
-def asked_lanes(searcher: Searcher, query: Query) -> set[str]:
-    """Return the lanes that a query asks something of."""
-    sides = {"text": bool(query.texts), "image": bool(query.images), "joint": True}
-    asked = {field.name for field in searcher.encoder.fields if sides[field.asks]}
-    return asked | {BM25} if query.texts else asked
 
 
 def _first(scores: Scores, rows: NDArray[np.intp], count: int) -> list[int]:

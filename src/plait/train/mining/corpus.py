@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from plait.data.training.entities import content_entity, label_entity
 from plait.data.training.examples import Side
 from plait.data.whole_files import whole
-from plait.encode.side_vectors import BOTH, IMAGE, TEXT
+from plait.encode.side_vectors import kind_of
 from plait.extras import require
 
 _AT_ONCE = 1000  # rows or sides in memory
@@ -161,7 +161,7 @@ class _Seen:
         query = side_of(row["query"])
         grades = grades_of(row)
         self.queries.append(content_entity(query))
-        self.query_kinds.append(_kind(query))
+        self.query_kinds.append(kind_of(query))
         self._place(query)
         for document in row["documents"]:
             self.add_document(side_of(document))
@@ -173,7 +173,7 @@ class _Seen:
 
     def add_document(self, side: Side) -> None:
         self.documents.append(content_entity(side))
-        self.kinds.append(_kind(side))
+        self.kinds.append(kind_of(side))
         self._place(side)
 
     def digest(self) -> str:
@@ -200,12 +200,6 @@ def sides_from(sides: Any, start: int) -> Iterator[Side]:
 def grades_of(row: Mapping[str, Any]) -> list[float]:
     """Return the grades of a row's documents, spelt out."""
     return list(row["grades"]) or [1.0, *(0.0 for _ in row["documents"][1:])]
-
-
-def _kind(side: Side) -> int:
-    if not side.image:
-        return TEXT
-    return BOTH if side.text.strip() else IMAGE
 
 
 def _numbered(

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from plait.data.locking import locked
 from plait.data.training.examples import TrainingSource
 from plait.data.whole_files import whole
 from plait.encode.quiet import no_progress_bars
 from plait.encode.side_vectors import Vectors
 from plait.encode.sides import Role, SideModel, encode_into, folder_of
-from plait.errors import InputError, PlaitError
+from plait.errors import InputError, PlaitError, TrainError
 from plait.train.data import to_dataset
-from plait.train.locking import locked
 from plait.train.mining.candidates import Candidates
 from plait.train.mining.corpus import Corpus, read_corpus, sides_from
 from plait.train.mining.options import MiningOptions
@@ -127,7 +127,7 @@ def mine(
 @contextmanager
 def _alone_in(work: Path) -> Iterator[None]:
     work.mkdir(parents=True, exist_ok=True)
-    with locked(work, doing="mining into", instead="another output"):
+    with locked(work, doing="mining into", instead="another output", refusal=TrainError):
         yield
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plait.errors import QueryError
+from plait.errors import InputError, QueryError
 from plait.schema import (
     Box,
     Document,
@@ -18,11 +18,13 @@ from plait.schema import (
     Passage,
     Picture,
     Query,
+    SearchRequest,
     Segment,
     Unit,
     unit_from_dict,
 )
 
+BOX = Box(0.25, 0, 0.5, 1)
 PICTURE = Picture("a/b.png", "ab" * 32, 30, 20)
 
 
@@ -33,11 +35,59 @@ def test_a_query_of_nothing_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "weights", [(1.0,), (1.0, -1.0), (1.0, 0.0), (1.0, float("nan")), (1.0, float("inf"))]
+    "weights", [(1.0,), (-1.0, -1.0), (1.0, 0.0), (1.0, float("nan")), (1.0, float("inf"))]
 )
-def test_weights_must_fit_and_be_positive(weights: tuple[float, ...]) -> None:
+def test_weights_must_fit_and_want_something(weights: tuple[float, ...]) -> None:
     with pytest.raises(QueryError, match="weight"):
         Query(texts=("a", "b"), text_weights=weights)
+
+
+def test_what_is_unwanted_is_a_query_of_its_own() -> None:
+    query = Query(
+        ("gear", "rust"), (b"x", b"y"), (1.0, -0.5), (-2.0, 3.0), image_boxes=(BOX, None), like=("D:4",)
+    )
+    assert query.wanted == Query(("gear",), (b"y",), (1.0,), (3.0,), like=("D:4",))
+    assert query.unwanted == Query(("rust",), (b"x",), (0.5,), (2.0,), image_boxes=(BOX,))
+    assert query.wanted.unwanted is None
+
+
+@pytest.mark.parametrize("box", [Box(0.5, 0, 0.5, 1), Box(-0.1, 0, 1, 1), Box(0, 0, float("nan"), 1)])
+def test_a_box_without_area_or_outside_its_image_is_refused(box: Box) -> None:
+    with pytest.raises(QueryError, match="box"):
+        Query(images=(b"x",), image_boxes=(box,))
+
+
+requests = st.builds(
+    SearchRequest,
+    st.just(Query.of("a")),
+    k=st.integers(1, 1000),
+    kind=st.sampled_from([None, "page", "figure"]),
+    lanes=st.none() | st.lists(st.text(), max_size=2).map(tuple),
+    weights=st.none() | st.dictionaries(st.text(), st.floats(0, 9), max_size=2),
+    per_group=st.dictionaries(st.text(), st.integers(1, 9), max_size=2),
+    facets=st.lists(st.text(), max_size=2).map(tuple),
+    fold=st.booleans(),
+    cursor=st.text(max_size=9),
+    rerank=st.none() | st.lists(st.text(), max_size=2).map(tuple),
+)
+
+
+@given(requests)
+def test_a_request_survives_its_json_form(request: SearchRequest) -> None:
+    assert SearchRequest.from_dict(json.loads(json.dumps(request.to_dict()))) == request
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *({"k": 0}, {"k": True}, {"k": "5"}, {"k": 1001}, {"kind": "sofa"}, {"kind": 5}, {"recall": 0}),
+        *({"lanes": "bm25"}, {"weights": []}, {"fold": 1}, {"per_group": {"document": 0}}, {"facets": [1]}),
+        {"sort": "title"},
+    ],
+)
+def test_a_request_refuses_options_that_cannot_be_meant(options: dict[str, object]) -> None:
+    with pytest.raises(InputError, match=next(iter(options))):
+        SearchRequest.from_dict({"query": {"texts": ["a"]}, **options})
 
 
 def test_dropping_an_empty_text_drops_its_weight() -> None:

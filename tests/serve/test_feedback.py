@@ -15,8 +15,8 @@ from plait.errors import InputError
 from plait.library.feedback import Feedback
 from plait.schema import Query
 from plait.serve.feedback import RecentQueries
-from plait.serve.guard import Refusal
 from plait.serve.http import create_app
+from plait.serve.refusals import Refusal
 
 
 def asked(service: Service, text: str = "safety valve") -> tuple[str, str]:
@@ -85,7 +85,7 @@ def test_what_is_not_of_the_form_is_refused_and_nothing_is_kept(service: Service
     for body in bad:
         reply = service.client.post("/feedback", json=body)
         assert reply.status_code == 400, body
-        assert reply.json()["error"]["kind"] == "InputError"
+        assert reply.json()["kind"] == "InputError"
     assert service.client.post("/feedback", content=b"{").status_code == 400
     for unknown in ({**good, "query": "0" * 16}, {**good, "unit": "nobody:0"}):
         assert service.client.post("/feedback", json=unknown).status_code == 404

@@ -155,7 +155,7 @@ def test_what_goes_wrong_inside_stays_inside(library: Library, caplog: pytest.Lo
     with running(app) as service:
         reply = service.client.get("/broken")
     assert reply.status_code == 500
-    assert reply.json()["error"]["kind"] == "InternalError"
+    assert reply.json()["kind"] == "InternalError"
     assert "secret" not in reply.text
     assert reply.headers["x-content-type-options"] == "nosniff"
     assert "secret detail" in caplog.text
@@ -166,7 +166,7 @@ def test_a_library_that_was_emptied_beneath_is_said_plainly(service: Service, li
     for file in (library.folder / "pictures").glob("*/*"):
         file.unlink()
     reply = service.client.get(hit["picture"])
-    assert (reply.status_code, reply.json()["error"]["kind"]) == (404, "NotFound")
+    assert (reply.status_code, reply.json()["kind"]) == (404, "NotFound")
 
 
 def test_a_stored_path_outside_the_library_is_not_served(

@@ -26,9 +26,10 @@ from plait.library.manifest import FORMAT, Manifest
 from plait.library.reading import Read
 from plait.library.reports import AddReport, LibraryStatus, ProgressCallback
 from plait.library.sources import holders, is_gone, source_of
-from plait.schema import Document, Hit, Hits, Picture, Query, Unit
+from plait.schema import Document, Hit, Hits, Picture, Query, SearchRequest, Unit
 from plait.scoring.vectors import Rung
 from plait.search.fusion import Method, Weights
+from plait.search.responding import respond
 from plait.search.searcher import Searcher
 from plait.settings import Settings, load_settings
 
@@ -174,7 +175,7 @@ class Library:
 
     def search(
         self,
-        query: Query,
+        asked: Query | SearchRequest,
         *,
         k: int = 10,
         method: Method | None = None,
@@ -182,9 +183,11 @@ class Library:
         recall: float | None = None,
         weights: Weights | None = None,
     ) -> Hits:
-        """Return the best `k` units for a query, best first, with absolute picture paths.
+        """Return the best hits for a query, best first, with absolute picture paths.
 
         Args:
+            asked: a query, answered as the options below say; or a whole request, which says itself, and
+                leaves to the settings what is None in it.
             method: "gated", "zsum" or "rrf"; None takes `settings.method`.
             lanes: only these lanes speak ("bm25", "text", "figure_words", "image", "image_tokens", "ret");
                 None means all.
@@ -198,19 +201,17 @@ class Library:
             QueryError: an image that cannot be opened, an unknown lane, or lanes of weight 0 alone.
             InputError: k below 1, recall outside (0, 1], an unknown method, a weight below 0.
         """
-        if k < 1:
-            raise InputError(f"k must be at least 1, got {k}")
-        if recall is None:
-            recall = self._settings.recall
-        hits = self.searcher().search(
-            query,
-            k=k,
-            method=method or cast("Method", self._settings.method),
-            lanes=lanes,
-            recall=recall,
-            weights=(self._settings.lane_weights if weights is None else weights) or None,
-        )
-        return Hits((self._absolute(hit) for hit in hits), hits.plan)
+        if isinstance(asked, Query):
+            asked = SearchRequest(
+                asked,
+                k=k,
+                method=method,
+                lanes=None if lanes is None else tuple(lanes),
+                recall=recall,
+                weights=weights,
+            )
+        hits = respond(self.searcher(), self._settled(asked))
+        return hits.changed(self._absolute)
 
     def answer(self, query: Query, *, k: int = 6) -> Answer:
         """Answer a question from the best `k` units, every sentence with its source.
@@ -549,6 +550,16 @@ class Library:
         snapshot = self._open_index().snapshot()
         for unit, _ in snapshot.units(snapshot.documents_of().get(document_id, ())):
             yield unit
+
+    def _settled(self, request: SearchRequest) -> SearchRequest:
+        """Return the request with the settings in place of what it leaves open."""
+        settings = self._settings
+        return replace(
+            request,
+            method=request.method or settings.method,
+            recall=settings.recall if request.recall is None else request.recall,
+            weights=settings.lane_weights if request.weights is None else request.weights,
+        )
 
     def _absolute(self, hit: Hit) -> Hit:
         return replace(

@@ -10,7 +10,7 @@ from plait.errors import InputError
 from plait.library import Library
 from plait.library.feedback import Feedback, Opinion, query_id
 from plait.schema import Query
-from plait.serve.guard import Refusal
+from plait.serve.refusals import Refusal
 
 _MOST_QUERIES, _MOST_BYTES = 1000, 64_000_000  # remembered, so that an opinion need not send them again
 _KEYS = frozenset({"query", "unit", "grade", "click", "rank"})

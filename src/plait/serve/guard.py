@@ -8,13 +8,14 @@ other users of the machine.
 from __future__ import annotations
 
 import hmac
-import json
 import logging
 from collections.abc import Callable, Collection
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from plait.serve.refusals import MEDIA_TYPE, Refusal
 
 OPEN_PATHS = frozenset({"/", "/health", "/app.js", "/style.css", "/icon.svg"})  # hold nothing of the library
 
@@ -33,26 +34,6 @@ _HEADERS = {
 }
 
 _log = logging.getLogger("plait.serve")
-
-
-class Refusal(Exception):
-    """A request that is answered with an error.
-
-    Attributes:
-        status: HTTP status.
-        kind: name of the error, for programs.
-        message: what was wrong and the next step, for people.
-    """
-
-    def __init__(self, status: int, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.kind = kind
-        self.message = message
-
-    def body(self) -> bytes:
-        """Return the JSON that the client gets."""
-        return json.dumps({"error": {"kind": self.kind, "message": self.message}}).encode()
 
 
 class Guard:
@@ -158,7 +139,7 @@ def _too_large(limit: int) -> Refusal:
 
 async def _refuse(refusal: Refusal, send: Send) -> None:
     body = refusal.body()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
     if refusal.status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
     headers.append((b"connection", b"close"))  # the rest of the body is never read

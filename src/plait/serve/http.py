@@ -11,7 +11,7 @@
     GET    /units/{id}/picture      the unit's figure; ?sha256= picks one of several
     GET    /units/{id}/page         the image of its page
 
-Every answer but the page and /health needs the bearer token. Errors are {"error": {kind, message}}.
+Every answer but the page and /health needs the bearer token. Errors are problem documents (refusals.py).
 """
 
 from __future__ import annotations
@@ -20,9 +20,8 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import anyio.to_thread
 from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.datastructures import UploadFile
@@ -39,12 +38,12 @@ from plait.errors import (
 )
 from plait.library import Library
 from plait.schema import Hit, Picture, Unit
+from plait.serve.desk import Desk
 from plait.serve.feedback import RecentQueries, check_setting, keep_opinion
 from plait.serve.forms import read_search
-from plait.serve.guard import Guard, Refusal
+from plait.serve.guard import Guard
+from plait.serve.refusals import MEDIA_TYPE, Refusal
 from plait.serve.uploads import add_upload, forget_upload
-
-T = TypeVar("T")
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _WEB = Path(__file__).parent / "web"
@@ -79,7 +78,7 @@ def create_app(
     """
     check_setting(library.settings.feedback)
     app = FastAPI(title="plait", docs_url=None, redoc_url=None, openapi_url=None)
-    desk = _Desk(library)
+    desk = Desk(library)
     _add_pages(app)
     _add_searching(app, desk)
     _add_documents(app, desk)
@@ -92,18 +91,6 @@ def create_app(
         body_limit=lambda path: (max_upload_mb if path == "/documents" else max_query_mb) * 1_000_000,
     )
     return app
-
-
-class _Desk:
-    """Takes calls to the library one at a time, each in a worker thread, so that the loop stays free."""
-
-    def __init__(self, library: Library) -> None:
-        self.library = library
-        self._turn = anyio.Lock()
-
-    async def ask(self, call: Callable[[Library], T]) -> T:
-        async with self._turn:
-            return await anyio.to_thread.run_sync(call, self.library)
 
 
 def _add_pages(app: FastAPI) -> None:
@@ -123,7 +110,7 @@ def _page(file: Path, media_type: str) -> Callable[[Request], Response]:
     return page
 
 
-def _add_searching(app: FastAPI, desk: _Desk) -> None:
+def _add_searching(app: FastAPI, desk: Desk) -> None:
     recent = RecentQueries()
 
     @app.post("/search")
@@ -152,7 +139,7 @@ def _add_searching(app: FastAPI, desk: _Desk) -> None:
         return {**said.to_dict(), "citations": citations}
 
 
-def _add_documents(app: FastAPI, desk: _Desk) -> None:
+def _add_documents(app: FastAPI, desk: Desk) -> None:
     @app.get("/documents")
     async def documents() -> dict[str, Any]:
         stored = await desk.ask(lambda library: library.documents())
@@ -190,7 +177,7 @@ def _add_documents(app: FastAPI, desk: _Desk) -> None:
         return (await desk.ask(lambda library: library.status())).to_dict()
 
 
-def _add_pictures(app: FastAPI, desk: _Desk) -> None:
+def _add_pictures(app: FastAPI, desk: Desk) -> None:
     @app.get("/units/{unit_id}/picture")
     async def picture(unit_id: str, sha256: str = "") -> Response:
         unit = await _unit(desk, unit_id)
@@ -206,7 +193,7 @@ def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(Refusal)
     async def refused(_request: Request, error: Exception) -> Response:
         assert isinstance(error, Refusal)
-        return Response(error.body(), error.status, media_type="application/json")
+        return Response(error.body(), error.status, media_type=MEDIA_TYPE)
 
     @app.exception_handler(HTTPException)
     async def unknown(request: Request, error: Exception) -> Response:
@@ -231,12 +218,12 @@ def _status_of(error: Exception) -> int:
     return next((status for kind, status in statuses if isinstance(error, kind)), 500)
 
 
-async def _keep(desk: _Desk, file: UploadFile) -> dict[str, Any]:
+async def _keep(desk: Desk, file: UploadFile) -> dict[str, Any]:
     name = file.filename or ""
     return (await desk.ask(lambda library: add_upload(library, name, file.file))).to_dict()
 
 
-async def _unit(desk: _Desk, unit_id: str) -> Unit:
+async def _unit(desk: Desk, unit_id: str) -> Unit:
     unit = await desk.ask(lambda library: library.unit(unit_id))
     if unit is None:
         raise Refusal(404, "NotFound", "no unit has this id; search again, its document may have changed")

@@ -51,7 +51,7 @@ async function call(path, options = {}) {
     at("unlock").hidden = false;
     at("token").focus();
   }
-  throw new Error(body.error?.message ?? `the service answered ${reply.status}`);
+  throw new Error(body.detail ?? `the service answered ${reply.status}`);
 }
 
 async function search() {

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from plait.encode.pictures import asked_images
 from plait.errors import QueryError
 from plait.index.lexical import term_hash, words
 from plait.schema import Query, Unit
@@ -48,8 +49,9 @@ class TinyEncoder:
         if query.texts:
             fields["text"] = _stacked([_words(text) for text in query.texts], TEXT)
         if query.images:
-            fields["image"] = _stacked([_colours(image) for image in query.images], IMAGE)
-            fields["image_tokens"] = _stacked([_quarters(image) for image in query.images], IMAGE_TOKENS)
+            images = asked_images(query, max_pixels=1 << 24)
+            fields["image"] = _stacked([_colours(image) for image in images], IMAGE)
+            fields["image_tokens"] = _stacked([_quarters(image) for image in images], IMAGE_TOKENS)
         shares = {"text": _shares(query.text_weights), "image": _shares(query.image_weights)}
         return QueryVectors(fields, {name: shares[name.partition("_")[0]] for name in fields})
 

@@ -79,11 +79,15 @@ def test_a_masked_scan_touches_only_the_masked_items():
     assert np.isnan(scores[1])
 
 
-def test_best_item_is_the_one_that_gives_the_score():
+def test_each_item_scores_its_own_product_and_the_best_one_gives_the_score():
     units = units_of([4, 0, 1], 3, 6)
     scan = MultiVectors.of(units, tokens=3, width=6)
     query, weights = units[0][2:3], np.ones(1, np.float32)
-    assert scan.best_items(query, weights, [2, 0, 1]) == [0, 2, None]
+    one, four, none = scan.item_scores(query, weights, [2, 0, 1])
+    assert [len(one), len(four), len(none), four.argmax()] == [1, 4, 0, 2]
+    np.testing.assert_allclose([one[0], four[2]], scan.scores(query, weights)[[2, 0]], rtol=1e-6)
+    alone = MultiVectors.of([units[0][1:2]], tokens=3, width=6)
+    assert four[1] == pytest.approx(alone.scores(query, weights)[0])
 
 
 @pytest.mark.parametrize(

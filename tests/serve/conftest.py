@@ -20,6 +20,8 @@ from tests.helpers.tiny_encoder import TinyEncoder
 
 from plait.library import Library
 from plait.serve.http import create_app
+from plait.serve.jobs import InProcess, Workshop
+from plait.serve.limits import Limits
 
 TOKEN = "test-token-that-is-long-enough-to-be-one"
 
@@ -74,10 +76,22 @@ class Service:
         return f"http://127.0.0.1:{self.port}"
 
 
+def app_of(library: Library, *, audit: bool = False, **limits: float) -> FastAPI:
+    """Return a service over a library of the small encoder, with small limits, others where they are given."""
+    small: dict[str, float] = {"query_mb": 1, "upload_mb": 2, "failure_burst": 10_000}
+    return create_app(
+        library,
+        token=TOKEN,
+        limits=Limits(**{**small, **limits}),  # type: ignore[arg-type]
+        workshop=Workshop(InProcess(TinyEncoder())),
+        audit=audit,
+    )
+
+
 @contextmanager
 def running(app: FastAPI) -> Iterator[Service]:
     """Run an app in uvicorn on a free port of the loopback, in a thread."""
-    config = uvicorn.Config(app, port=0, log_level="error", access_log=False, lifespan="off")
+    config = uvicorn.Config(app, port=0, log_level="error", access_log=False, lifespan="on")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -99,7 +113,7 @@ def running(app: FastAPI) -> Iterator[Service]:
 @pytest.fixture
 def service(library: Library) -> Iterator[Service]:
     """The service over a library of this test's own."""
-    with running(create_app(library, token=TOKEN, max_query_mb=1, max_upload_mb=2)) as started:
+    with running(app_of(library)) as started:
         yield started
 
 
@@ -108,6 +122,6 @@ def shared(shelf: Path) -> Iterator[Service]:
     """The service over the library that no test changes."""
     with (
         Library(shelf, encoder=TinyEncoder()) as opened,
-        running(create_app(opened, token=TOKEN, max_query_mb=1, max_upload_mb=2)) as started,
+        running(app_of(opened)) as started,
     ):
         yield started

@@ -18,7 +18,7 @@ from torch import Tensor
 from plait.encode.items import heading_of, query_parts, shares, texts_of
 from plait.encode.mini_towers import Towers
 from plait.encode.naming import telling_texts
-from plait.encode.pictures import open_picture
+from plait.encode.pictures import asked_images, open_picture
 from plait.encode.windows import TextLimit
 from plait.errors import ModelError, QueryError
 from plait.model.mini.configuration_mini import JointHeadConfig, MiniConfig
@@ -173,7 +173,8 @@ class MiniEncoder:
         """
         fields: dict[str, Vectors] = {}
         weights: dict[str, Vectors] = {}
-        opened = [open_picture(image, max_pixels=self._max_pixels) for image in query.images]
+        images = asked_images(query, max_pixels=self._max_pixels)
+        opened = [open_picture(image, max_pixels=self._max_pixels) for image in images]
         cells = self._towers.cells([self._towers.squeezed(picture) for picture in opened]) if opened else None
         if query.texts:
             fields["text"] = self._towers.vectors(query.texts)[:, None]

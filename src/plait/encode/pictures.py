@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import threading
 import warnings
@@ -14,7 +15,7 @@ from PIL import UnidentifiedImageError
 
 from plait.errors import InputError, QueryError, ReadError
 from plait.model.pictures import DAMAGED, as_seen
-from plait.schema import Image
+from plait.schema import Box, Image, Query
 
 
 def open_picture(image: Image, *, max_pixels: int) -> PillowImage.Image:
@@ -38,6 +39,22 @@ def open_picture(image: Image, *, max_pixels: int) -> PillowImage.Image:
             raise QueryError(str(error).replace("the image", name, 1)) from error
 
 
+def asked_images(query: Query, *, max_pixels: int) -> tuple[Image, ...]:
+    """Return a query's images, each that has a box as the encoded picture of that region.
+
+    A region is of whole pixels: all that the box touches, so at least one. The box is one of the picture as
+    a reader sees it, turned upright.
+
+    Raises:
+        QueryError: an image with a box that `open_picture` refuses.
+    """
+
+    def asked(image: Image, box: Box | None) -> Image:
+        return image if box is None else _encoded(_region(open_picture(image, max_pixels=max_pixels), box))
+
+    return tuple(asked(*both) for both in zip(query.images, query.image_boxes, strict=True))
+
+
 def open_figure(image: Image, *, max_pixels: int) -> PillowImage.Image:
     """Return a document's figure as `open_picture` does.
 
@@ -49,6 +66,25 @@ def open_figure(image: Image, *, max_pixels: int) -> PillowImage.Image:
     except QueryError as error:
         path = str(image)
         raise ReadError(path, str(error).removeprefix(path).strip(), "add its document again") from error
+
+
+def _region(picture: PillowImage.Image, box: Box) -> PillowImage.Image:
+    left, right = _pixels(box.left, box.right, picture.width)
+    top, bottom = _pixels(box.top, box.bottom, picture.height)
+    return picture.crop((left, top, right, bottom))
+
+
+def _pixels(start: float, end: float, size: int) -> tuple[int, int]:
+    """Return the first pixel of a part of a side, and the one after its last."""
+    first = min(math.floor(round(start * size, 6)), size - 1)  # fractions of pixels err in their last digits
+    return first, max(first + 1, math.ceil(round(end * size, 6)))
+
+
+def _encoded(picture: PillowImage.Image) -> bytes:
+    """Return the picture as a file in a format that takes no time and loses nothing."""
+    written = io.BytesIO()
+    picture.save(written, "PPM")
+    return written.getvalue()
 
 
 def _opened(image: Image, name: str) -> PillowImage.Image:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from plait.encode.batching import length_batches
 from plait.encode.items import query_parts, unit_items
-from plait.encode.pictures import open_figure, open_picture
+from plait.encode.pictures import asked_images, open_figure, open_picture
 from plait.encode.quiet import no_progress_bars
 from plait.encode.threads import SideBySide
 from plait.encode.windows import TextLimit
@@ -178,7 +178,8 @@ class RetEncoder:
         Raises:
             QueryError: an image that is missing, is not an image, or holds too many pixels.
         """
-        parts, weights = query_parts(query, query.images, self._limit)
+        images = asked_images(query, max_pixels=self._max_pixels)
+        parts, weights = query_parts(query, images, self._limit)
         vectors = self._encode(parts, self._open, self._model.encode_queries)
         return QueryVectors({FIELD: vectors}, {FIELD: weights})
 

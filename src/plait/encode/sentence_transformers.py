@@ -14,7 +14,7 @@ from plait.encode.embedder import Embedder, Part
 from plait.encode.items import Item, heading_of, query_parts, shares, texts_of, unit_items
 from plait.encode.merging import weighted_mean
 from plait.encode.opening import open_model
-from plait.encode.pictures import open_figure, open_picture
+from plait.encode.pictures import asked_images, open_figure, open_picture
 from plait.encode.token_sets import filled, pooled, stacked
 from plait.encode.windows import TextLimit
 from plait.errors import InputError, QueryError
@@ -196,7 +196,8 @@ class SentenceTransformerEncoder:
                 "or fill a library with a model that reads pictures, such as plait-mini"
             )
         gather = query_parts if embedder.reads == "joint" else _parts_apart
-        parts, weights = gather(query, query.images, embedder.limits["query"])
+        images = asked_images(query, max_pixels=self._max_pixels)
+        parts, weights = gather(query, images, embedder.limits["query"])
         vectors = stacked(embedder.vectors(parts, "query", open_one=self._open))
         names = [field.name for field in self.fields]
         return QueryVectors(dict.fromkeys(names, vectors), dict.fromkeys(names, weights))

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from plait.schema import Filter, Metadata, Unit
+from plait.schema import Facet, FieldInfo, Filter, Metadata, Unit
 from plait.scoring.vectors import UnitVectors, Vectors
 
 Scores = NDArray[np.float32]
 Mask = NDArray[np.bool_]
+ItemKind = Literal["passage", "figure", "table"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,26 @@ class Snapshot(Protocol):
         """
         ...
 
+    def facet(self, field: str, filters: Sequence[Filter], *, most: int = 50) -> Facet:
+        """Return the values of a field among the units that the filters on other fields let through.
+
+        Raises:
+            QueryError: as in `mask`, or no stored document has the field.
+        """
+        ...
+
+    def count(self, filters: Sequence[Filter]) -> tuple[int, int]:
+        """Return how many units, and how many documents of theirs, the filters let through.
+
+        Raises:
+            QueryError: as in `mask`.
+        """
+        ...
+
+    def filterable_fields(self) -> list[FieldInfo]:
+        """Return the fields that filters and facets may name, by name."""
+        ...
+
     def field_scores(self, field: str, query: Vectors, weights: Vectors, mask: Mask | None = None) -> Scores:
         """Score every unit by one vector field.
 
@@ -135,10 +156,49 @@ class Snapshot(Protocol):
         """Return (N,) weighted BM25 scores, 0 where no word matches; NaN outside the mask."""
         ...
 
+    def item_scores(self, field: str, query: Vectors, weights: Vectors, rows: Sequence[int]) -> list[Scores]:
+        """Return, for each row, (items,) what each of its items scores in a field.
+
+        `exact_scores` says of a unit what its best item scores, or more where parts of the query find
+        different items.
+        """
+        ...
+
     def best_items(
         self, field: str, query: Vectors, weights: Vectors, rows: Sequence[int]
     ) -> list[int | None]:
         """Return, for each row, which of its items scored best in a field; None where it has none."""
+        ...
+
+    def item_vectors(self, field: str, rows: Sequence[int]) -> list[Vectors]:
+        """Return, for each row, (items, tokens, width) its vectors in a field, unit length."""
+        ...
+
+    def groups(self, field: str) -> NDArray[np.int32]:
+        """Return (N,) a number for each unit's value of a field of its document; -1 for none.
+
+        Raises:
+            QueryError: no stored document has the field, or it is one of units: a section or a page.
+        """
+        ...
+
+    def keys(self, rows: Sequence[int]) -> NDArray[np.uint64]:
+        """Return (rows,) what names the content of units, in every later snapshot too."""
+        ...
+
+    def rows_of(self, keys: Sequence[int]) -> NDArray[np.intp]:
+        """Return (keys,) the units that keys name; -1 for one that is not there as it was."""
+        ...
+
+    def word_weights(self, texts: Sequence[str], weights: Sequence[float]) -> Mapping[str, float]:
+        """Return what each word of a query counts in `bm25`: its texts' weights times how rare it is.
+
+        Words, as `lexical.words` gives them, that no unit has are not there.
+        """
+        ...
+
+    def holding(self, items: ItemKind) -> Mask:
+        """Return (N,) True for the units that have passages, figures or tables; read-only."""
         ...
 
     def units(self, rows: Sequence[int]) -> list[tuple[Unit, StoredDocument]]:

@@ -107,6 +107,16 @@ class Bm25:
             if (many := self._count(holders))
         ]
 
+    def weights(self, terms: Sequence[tuple[int, float]]) -> dict[int, float]:
+        """Return what each term of a query that occurs here counts, as in `Asked`."""
+        hashes = np.array([term for term, _ in terms], np.uint64)
+        of_terms = zip(*(part.holders(hashes) for part in self._segments), strict=True)
+        return {
+            term: weight * self._idf(many)
+            for (term, weight), holders in zip(terms, of_terms, strict=False)  # no segments, no holders
+            if (many := self._count(holders))
+        }
+
     def segment_scores(
         self, segment: int, asked: Sequence[Asked], wanted: NDArray[np.bool_] | None = None
     ) -> NDArray[np.float32]:

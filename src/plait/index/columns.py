@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from plait.index.base import Mask
 from plait.index.dates import Dates, dates
-from plait.schema import Scalar
+from plait.schema import FieldKind, Scalar
 
 Values: TypeAlias = Sequence[Scalar | None] | pa.Array | pa.ChunkedArray
 
@@ -105,6 +105,25 @@ class Column:
         if self._are_dates and end._are_dates:
             return None
         return "number" if self._are_numbers else "date" if self._are_dates else None
+
+    @property
+    def kind(self) -> FieldKind:
+        """What all values are: numbers, dates, or texts if nothing else."""
+        if len(self.texts) and self._are_numbers:
+            return "number"
+        return "date" if len(self.texts) and self._are_dates else "text"
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """The least and the greatest value, as its kind orders them; "" without values."""
+        if not len(self.texts):
+            return "", ""
+        if self.kind == "number":
+            return self.texts[int(self.numbers.argmin())].as_py(), self.texts[
+                int(self.numbers.argmax())
+            ].as_py()
+        ends = pc.min_max(self.texts)  # ISO dates sort as texts
+        return ends["min"].as_py(), ends["max"].as_py()
 
     @cached_property
     def numbers(self) -> NDArray[np.float64]:

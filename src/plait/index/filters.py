@@ -117,6 +117,32 @@ class Filterable:
             self._masks.keep(condition, mask)
         return mask
 
+    @property
+    def owners(self) -> NDArray[np.int32]:
+        """(N,) place of each unit's document among the documents."""
+        return self._owners
+
+    @property
+    def fields(self) -> list[str]:
+        """Every field that some unit may have, in order of their names."""
+        return sorted({*_BUILT_IN, *self._fields})
+
+    def valued(self, field: str) -> tuple[Column, NDArray[np.int32], NDArray[np.intp]]:
+        """Return a field's column, and pairs: the code of a value, -1 for none, and the unit that has it.
+
+        Raises:
+            QueryError: no stored document has the field.
+        """
+        every = np.arange(len(self))
+        if field == "section":
+            with self._reading:
+                headings, units, _ = self._headings
+            return headings, headings.codes, units
+        column = self._column(field)
+        if not len(column.texts):
+            self._check_known(Condition(field, "=", ()), len(column.codes))
+        return column, column.codes if field == "page" else column.codes.take(self._owners), every
+
     def _equal_or_ordered(self, condition: Condition) -> Mask:
         """Return where a condition holds, "!=" taken for "="."""
         if condition.field == "section":

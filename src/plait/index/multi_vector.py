@@ -70,19 +70,23 @@ class MultiVectors:
         scores[rows] = weights.astype(np.float32) @ best
         return scores
 
-    def best_items(self, query: Vectors, weights: Vectors, rows: Sequence[int]) -> list[int | None]:
-        """Return, for each row, the item with the highest weighted sum over the parts; None without items.
+    def item_scores(self, query: Vectors, weights: Vectors, rows: Sequence[int]) -> list[Vectors]:
+        """Return, for each row, (items,) the weighted sum over the parts that each of its items has.
 
         Raises:
             ShapeError: the query or its weights do not fit the field.
         """
         check_query(query, weights, self.vectors.shape[2])
-        best: list[int | None] = []
-        for row in rows:
-            first, last = self.offsets[row], self.offsets[row + 1]
-            similarity = weights @ self._similarity(query, np.arange(first, last))
-            best.append(int(similarity.argmax()) if first < last else None)
-        return best
+        return [
+            weights.astype(np.float32)
+            @ self._similarity(query, np.arange(self.offsets[row], self.offsets[row + 1]))
+            for row in rows
+        ]
+
+    def item_vectors(self, rows: Sequence[int]) -> list[Vectors]:
+        """Return, for each row, (items, tokens, width) its vectors."""
+        edges = self.offsets.tolist()
+        return [self.vectors[:, edges[row] : edges[row + 1]].transpose(1, 0, 2) for row in rows]
 
     def _items_of(
         self, rows: NDArray[np.intp], *, whole: bool

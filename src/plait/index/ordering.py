@@ -103,6 +103,18 @@ class UnitOrder:
         """Whether the rows are of format 2, which names what is derived from them."""
         return "digest" in self.rows.columns
 
+    @property
+    def keys(self) -> NDArray[np.uint64]:
+        """(N,) what names each unit's content: its row's digest; in format 1, which had none, its row."""
+        return self.digests if self.has_digests else self.row_ids
+
+    def rows_of_keys(self, keys: NDArray[np.uint64]) -> NDArray[np.intp]:
+        """Return (keys,) the places of the units that keys name, -1 for those that are not there."""
+        if not len(self):
+            return np.full(len(keys), -1, np.intp)
+        at = np.minimum(np.searchsorted(self._sorted_keys, keys), len(self) - 1)
+        return np.where(self._sorted_keys[at] == keys, self._by_key[at], -1)
+
     def read(self, columns: Sequence[str]) -> Iterator[tuple[pa.RecordBatch, NDArray[np.intp]]]:
         """Yield columns of the units' rows, and which units the rows are."""
         for batch in self.rows.read(columns):
@@ -120,6 +132,14 @@ class UnitOrder:
     def rows_of_documents(self) -> Mapping[str, Sequence[int]]:
         """Return document id -> the places of its units, which are neighbours."""
         return _RowsOfDocuments(self.ids, self.owners)
+
+    @cached_property
+    def _by_key(self) -> NDArray[np.intp]:
+        return np.argsort(self.keys)
+
+    @cached_property
+    def _sorted_keys(self) -> NDArray[np.uint64]:
+        return self.keys[self._by_key]
 
     @cached_property
     def _by_row_id(self) -> NDArray[np.intp]:

@@ -8,11 +8,13 @@ from threading import RLock
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from plait.errors import InputError
+from plait.errors import InputError, QueryError
+from plait.index import facets
 from plait.index import rows as stored
-from plait.index.base import Mask, Scores, StoredDocument
+from plait.index.base import ItemKind, Mask, Scores, StoredDocument
 from plait.index.documents import DocumentColumns
 from plait.index.filters import Filterable, passing
 from plait.index.multi_vector import MultiVectors
@@ -23,7 +25,7 @@ from plait.index.scan.segment import Segment
 from plait.index.scan.segments import Segments
 from plait.index.surroundings import SurroundedBm25
 from plait.index.text_segments import TermRows, heading_text
-from plait.schema import Filter, Unit
+from plait.schema import Facet, FieldInfo, Filter, Unit
 from plait.scoring.vectors import VectorField, Vectors
 
 EXACT_BYTES = 64 << 20  # as float32: up to here a field is held in memory and scanned exactly
@@ -71,6 +73,7 @@ class TableSnapshot:
         self._exact_bytes = exact_bytes
         self._loaded: dict[str, MultiVectors | ScannedField] = {}
         self._documents: dict[int, StoredDocument] = {}
+        self._holding: dict[ItemKind, Mask] = {}
         self._loading = RLock()
         self._order = UnitOrder.of(table, fields)
         self._words: tuple[UnitOrder, SurroundedBm25] | None = earlier._words if earlier else None
@@ -90,6 +93,28 @@ class TableSnapshot:
             QueryError: as in `filters.passing`.
         """
         return passing(filters, self._filterable) if filters else None
+
+    def facet(self, field: str, filters: Sequence[Filter], *, most: int = 50) -> Facet:
+        """Return the values of a field among the units that the filters on other fields let through.
+
+        Raises:
+            QueryError: as in `mask`, or no stored document has the field.
+        """
+        others = [condition for condition in filters if condition.field != field]
+        return facets.facet(self._filterable, field, self.mask(others), most=most)
+
+    def count(self, filters: Sequence[Filter]) -> tuple[int, int]:
+        """Return how many units, and how many documents of theirs, the filters let through.
+
+        Raises:
+            QueryError: as in `mask`.
+        """
+        return facets.count(self._filterable, self.mask(filters))
+
+    def filterable_fields(self) -> list[FieldInfo]:
+        """Return the fields that filters and facets may name, by name, with what they hold."""
+        every = (facets.field_info(self._filterable, name) for name in self._filterable.fields)
+        return [info for info in every if info.values]
 
     def field_scores(self, field: str, query: Vectors, weights: Vectors, mask: Mask | None = None) -> Scores:
         """Return (N,) exact scores by one vector field: see `MultiVectors.scores`.
@@ -138,11 +163,64 @@ class TableSnapshot:
             bm25 = self._bm25
         return bm25.scores(texts, weights, mask)
 
+    def item_scores(self, field: str, query: Vectors, weights: Vectors, rows: Sequence[int]) -> list[Scores]:
+        """Return, for each row, (items,) what each of its items scores in a field.
+
+        Raises:
+            InputError: there is no such field.
+            ShapeError: the query does not fit it.
+        """
+        return self._field(field).item_scores(query, weights, rows)
+
     def best_items(
         self, field: str, query: Vectors, weights: Vectors, rows: Sequence[int]
     ) -> list[int | None]:
         """Return, for each row, which of its items scored best in a field; None where it has none."""
-        return self._field(field).best_items(query, weights, rows)
+        every = self.item_scores(field, query, weights, rows)
+        return [int(scores.argmax()) if len(scores) else None for scores in every]
+
+    def word_weights(self, texts: Sequence[str], weights: Sequence[float]) -> Mapping[str, float]:
+        """Return what each word of a query counts in `bm25`: its texts' weights times how rare it is.
+
+        Words, as `lexical.words` gives them, that no unit has are not there.
+        """
+        with self._loading:
+            bm25 = self._bm25
+        return bm25.word_weights(texts, weights)
+
+    def holding(self, items: ItemKind) -> Mask:
+        """Return (N,) True for the units that have passages, figures or tables; read-only."""
+        with self._loading:
+            if items not in self._holding:
+                self._holding[items] = self._read_holding(items)
+                self._holding[items].setflags(write=False)
+            return self._holding[items]
+
+    def item_vectors(self, field: str, rows: Sequence[int]) -> list[Vectors]:
+        """Return, for each row, (items, tokens, width) its vectors in a field; reads only those."""
+        return self._field(field).item_vectors(rows)
+
+    def groups(self, field: str) -> NDArray[np.int32]:
+        """Return (N,) a number for each unit's value of a field of its document; -1 for none.
+
+        Raises:
+            QueryError: no stored document has the field, or it is one of units: a section or a page.
+        """
+        if field == "document":
+            return self.owners
+        if field in ("section", "page"):
+            raise QueryError(
+                f"{field} is no field of documents: limit hits by document, source, or their metadata"
+            )
+        return self._filterable.valued(field)[1]
+
+    def keys(self, rows: Sequence[int]) -> NDArray[np.uint64]:
+        """Return (rows,) what names the content of units: their digests; in format 1, their rows."""
+        return self._order.keys[np.asarray(rows, np.intp)]
+
+    def rows_of(self, keys: Sequence[int]) -> NDArray[np.intp]:
+        """Return (keys,) the units that keys name; -1 for one that is not there as it was."""
+        return self._order.rows_of_keys(np.asarray(keys, np.uint64))
 
     def units(self, rows: Sequence[int]) -> list[tuple[Unit, StoredDocument]]:
         """Return the stored units of some rows, in that order; reads only those rows."""
@@ -183,6 +261,17 @@ class TableSnapshot:
         return Filterable(
             order.owners, order.pages, sections=sections, column=columns.column, fields=columns.fields
         )
+
+    def _read_holding(self, items: ItemKind) -> Mask:
+        counts = [self._order.items[f.name] for f in self._fields.values() if f.items == items]
+        if counts and self._order.has_digests:
+            return np.asarray(counts[0] > 0)
+        held = np.zeros(len(self), np.bool_)
+        for batch, places in self._order.read(["unit"]):
+            # Quotes inside a string are escaped, so this is the key and no words; empty lists are not written.
+            has = pc.match_substring(batch["unit"], f'"{items}s": [{{')
+            held[places] = has.to_numpy(zero_copy_only=False)
+        return held
 
     @property
     def _bm25(self) -> SurroundedBm25:

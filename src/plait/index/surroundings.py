@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from plait.errors import InputError
 from plait.index.bm25 import Bm25, query_terms
 from plait.index.languages import language_named
+from plait.index.lexical import term_hash, words
 from plait.index.text_segments import Placed, Rows, TermRows, compacted, segments_of
 from plait.schema import Unit
 
@@ -110,6 +111,19 @@ class SurroundedBm25:
         if mask is not None:
             scores[~mask] = np.nan
         return scores
+
+    def word_weights(self, texts: Sequence[str], weights: Sequence[float]) -> dict[str, float]:
+        """Return what each word of a query counts: its texts' weights times its inverse document frequency.
+
+        Words, as `lexical.words` gives them, that no unit has are not there.
+        """
+        named: dict[str, float] = {}
+        for text, weight in zip(texts, weights, strict=True):
+            for word in words(text, language=self._language):
+                named[word] = named.get(word, 0.0) + weight
+        numbers = {word: term_hash(word) for word in named}
+        found = self._own.weights([(numbers[word], weight) for word, weight in named.items()])
+        return {word: found[number] for word, number in numbers.items() if number in found}
 
     def _stayed(self, kept: Rows) -> list[Placed]:
         """Return what is left of the segments, and which unit each of theirs is now."""

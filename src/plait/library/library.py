@@ -26,10 +26,23 @@ from plait.library.manifest import FORMAT, Manifest
 from plait.library.reading import Read
 from plait.library.reports import AddReport, LibraryStatus, ProgressCallback
 from plait.library.sources import holders, is_gone, source_of
-from plait.schema import Document, Hit, Hits, Picture, Query, SearchRequest, Unit
+from plait.schema import (
+    Document,
+    Explanation,
+    Facet,
+    FieldInfo,
+    Filter,
+    Hit,
+    Hits,
+    Picture,
+    Query,
+    SearchRequest,
+    TargetKind,
+    Unit,
+)
 from plait.scoring.vectors import Rung
 from plait.search.fusion import Method, Weights
-from plait.search.responding import respond
+from plait.search.responding import Responder
 from plait.search.searcher import Searcher
 from plait.settings import Settings, load_settings
 
@@ -79,6 +92,7 @@ class Library:
         self._encoder = encoder
         self._index: LanceIndex | None = None
         self._searcher: Searcher | None = None
+        self._responder = Responder(self._folder.path)
         self._manifest: Manifest | None = None
         if self._folder.exists() or not create:
             self._manifest = self._folder.read_manifest()
@@ -210,8 +224,54 @@ class Library:
                 recall=recall,
                 weights=weights,
             )
-        hits = respond(self.searcher(), self._settled(asked))
+        hits = self._responder.respond(self.searcher(), self._settled(asked))
         return hits.changed(self._absolute)
+
+    def similar(self, id: str, *, k: int = 10, kind: TargetKind | None = None) -> Hits:
+        """Return what is like a hit, or any stored part: "D:4", "D:4.f0", "D".
+
+        Raises:
+            QueryError: nothing is stored under the id.
+        """
+        return self.search(SearchRequest(Query(like=(id,)), k=k, kind=kind))
+
+    def explain(self, asked: Query | SearchRequest, id: str) -> Explanation:
+        """Return why a request finds a hit, with absolute picture paths; see `search.explaining`.
+
+        Raises:
+            InputError: nothing is stored under the id, or the request does not look at it.
+            QueryError: as in `search`.
+        """
+        from plait.library.explaining import explain
+
+        request = SearchRequest(asked) if isinstance(asked, Query) else asked
+        return explain(self.searcher(), self._settled(request), id, path_of=self._absolute_path)
+
+    def count(self, filters: Sequence[Filter] = ()) -> tuple[int, int]:
+        """Return how many units, and how many documents with such units, filters let through: exactly.
+
+        Raises:
+            QueryError: a filter that cannot be meant.
+        """
+        return self._open_index().snapshot().count(filters) if self._manifest else (0, 0)
+
+    def facets(self, fields: Sequence[str], filters: Sequence[Filter] = (), *, most: int = 50) -> list[Facet]:
+        """Return the values of fields among what filters let through, counted exactly; see `Facet`.
+
+        Args:
+            most: how many values of a field are listed at most, those of most documents.
+
+        Raises:
+            QueryError: no stored document has a field, or a filter that cannot be meant.
+        """
+        if self._manifest is None:
+            return []
+        snapshot = self._open_index().snapshot()
+        return [snapshot.facet(name, filters, most=most) for name in fields]
+
+    def fields(self) -> list[FieldInfo]:
+        """Return the fields that filters and facets may name, and what they hold."""
+        return self._open_index().snapshot().filterable_fields() if self._manifest else []
 
     def answer(self, query: Query, *, k: int = 6) -> Answer:
         """Answer a question from the best `k` units, every sentence with its source.
@@ -416,7 +476,7 @@ class Library:
         """Return what ranks this library's units, as of the latest write of any process."""
         snapshot = self._open_index().snapshot()
         if self._searcher is None or self._searcher.snapshot is not snapshot:
-            self._searcher = Searcher(self.encoder(), snapshot)
+            self._searcher = Searcher(self.encoder(), snapshot, self.folder)
         return self._searcher
 
     def encoder(self) -> Encoder:
@@ -564,9 +624,12 @@ class Library:
     def _absolute(self, hit: Hit) -> Hit:
         return replace(
             hit,
-            picture=str(self.folder / hit.picture) if hit.picture else None,
-            page_picture=str(self.folder / hit.page_picture) if hit.page_picture else None,
+            picture=self._absolute_path(hit.picture) if hit.picture else None,
+            page_picture=self._absolute_path(hit.page_picture) if hit.page_picture else None,
         )
+
+    def _absolute_path(self, picture: str) -> str:
+        return str(self.folder / picture)
 
     def _absolute_unit(self, unit: Unit) -> Unit:
         def there(picture: Picture) -> Picture:

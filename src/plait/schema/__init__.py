@@ -30,6 +30,8 @@ from plait.schema.explanations import (
 from plait.schema.hits import (
     Facet,
     FacetCount,
+    FieldInfo,
+    FieldKind,
     Hit,
     HitKind,
     Hits,
@@ -56,6 +58,8 @@ __all__ = [
     "Explanation",
     "Facet",
     "FacetCount",
+    "FieldInfo",
+    "FieldKind",
     "Filter",
     "FilterOperator",
     "HeatMap",

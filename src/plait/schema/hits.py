@@ -138,6 +138,26 @@ class Facet:
     more: int = 0
 
 
+FieldKind = Literal["number", "date", "text"]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldInfo:
+    """A field that filters and facets may name.
+
+    Attributes:
+        kind: what all its values are.
+        values: how many different ones there are.
+        least, greatest: of them, in the order of their kind; "" where there are none.
+    """
+
+    name: str
+    kind: FieldKind
+    values: int
+    least: str = ""
+    greatest: str = ""
+
+
 class Hits(list[Hit]):
     """Ranked hits, best first.
 

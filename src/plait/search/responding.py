@@ -1,25 +1,150 @@
-"""From a request to its answer: ranked, folded, cut into pages, and explained."""
+"""From a request to its answer: ranked, cut where nothing good follows, folded, and in pages."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import cast
 
-from plait.schema import Hits, SearchRequest
+from plait.schema import Facet, Hit, Hits, SearchRequest
+from plait.search import paging
+from plait.search.folding import Chosen, Groups, chosen
 from plait.search.fusion import Method
+from plait.search.paging import Cursor, Key
+from plait.search.ranking import Place, Ranking
+from plait.search.sameness import Contents
 from plait.search.searcher import Searcher
 
 
-def respond(searcher: Searcher, request: SearchRequest) -> Hits:
-    """Return the answer to a request whose method and recall are given.
+@dataclass(frozen=True)
+class Responder:
+    """Answers requests over one library, whatever its snapshot.
 
-    Raises:
-        QueryError, InputError: as in `Searcher.search`.
+    Attributes:
+        pictures: where the paths of stored pictures begin; None compares pictures by their names only.
+        contents: what was looked at last to find near duplicates.
     """
-    return searcher.search(
+
+    pictures: Path | None = None
+    contents: Contents = field(default_factory=Contents)
+
+    def respond(self, searcher: Searcher, request: SearchRequest) -> Hits:
+        """Return the answer to a request; of what it leaves open, the defaults of `Searcher.ranking`.
+
+        Raises:
+            QueryError, InputError: as in `Searcher.ranking`, a cursor that cannot be read, or a facet or a
+                group that no document has.
+        """
+        facets = [searcher.snapshot.facet(name, request.query.filters) for name in request.facets]
+        page = _Page.of(searcher, request)
+        cut = chosen(
+            page.places,
+            searcher.snapshot,
+            k=request.k,
+            fold=request.fold,
+            groups=_groups(searcher, request, page.shown),
+            contents=self.contents,
+            pictures=self.pictures,
+        )
+        hits = searcher.hits(page.ranking, cut.places, first_rank=len(page.shown) + 1)
+        return _answer(searcher, request, page, cut, hits, facets)
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """What is to be shown from here on.
+
+    Attributes:
+        shown: what earlier pages showed.
+        places: all that may follow, best first.
+        distant: how many were left out because they are probably not good.
+    """
+
+    ranking: Ranking
+    shown: tuple[Key, ...]
+    places: Sequence[Place]
+    distant: int
+
+    @classmethod
+    def of(cls, searcher: Searcher, request: SearchRequest) -> _Page:
+        if not request.cursor:
+            ranking = _ranking(searcher, request, k=request.k)
+            return cls(ranking, (), ranking.places[: request.depth], 0)
+        cursor = paging.read(request)
+        if cursor.rest:
+            among = _there(searcher, cursor.rest)
+            ranking = _ranking(searcher, request, k=request.k, among=among)
+            return cls(ranking, cursor.shown, ranking.places, cursor.distant)
+        deeper = _ranking(searcher, request, k=request.depth)
+        shown = set(_there(searcher, cursor.shown))
+        rest = [place for place in deeper.places if (place.row, place.part) not in shown]
+        return cls(deeper, cursor.shown, rest[: request.depth - len(cursor.shown)], cursor.distant)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether a deeper ranking would hold more."""
+        return self.ranking.plan.rescored < self.ranking.plan.units
+
+
+def _ranking(
+    searcher: Searcher, request: SearchRequest, *, k: int, among: Sequence[tuple[int, str]] | None = None
+) -> Ranking:
+    return searcher.ranking(
         request.query,
-        k=request.k,
+        k=k,
+        depth=request.depth,
+        kind=request.kind,
         method=cast("Method", request.method or "gated"),
         lanes=request.lanes,
-        recall=0.99 if request.recall is None else request.recall,
         weights=request.weights or None,
+        recall=0.99 if request.recall is None else request.recall,
+        among=among,
+    )
+
+
+def _there(searcher: Searcher, keys: Sequence[Key]) -> list[tuple[int, str]]:
+    """Return the rows and parts that keys name, without those that are gone."""
+    rows = searcher.snapshot.rows_of([row for row, _ in keys]).tolist()
+    return [(row, part) for row, (_, part) in zip(rows, keys, strict=True) if row >= 0]
+
+
+def _groups(searcher: Searcher, request: SearchRequest, shown: Sequence[Key]) -> Groups:
+    values = {name: searcher.snapshot.groups(name) for name in request.per_group}
+    groups = Groups(request.per_group, values)
+    for row, _ in _there(searcher, shown):
+        groups.take(row)
+    return groups
+
+
+def _answer(
+    searcher: Searcher,
+    request: SearchRequest,
+    page: _Page,
+    cut: Chosen,
+    hits: Sequence[Hit],
+    facets: Sequence[Facet],
+) -> Hits:
+    told = [
+        replace(hit, folded=_ids(searcher, same)) if same else hit
+        for hit, same in zip(hits, cut.folded, strict=True)
+    ]
+    shown = (*page.shown, *_keys(searcher, cut.places))
+    more = bool(cut.rest) or (bool(hits) and page.goes_on)
+    next_cursor = ""
+    if more and len(shown) < request.depth:
+        next_cursor = paging.written(Cursor(shown, _keys(searcher, cut.rest), page.distant), request)
+    return Hits(told, page.ranking.plan, facets=facets, next_cursor=next_cursor, distant=page.distant)
+
+
+def _keys(searcher: Searcher, places: Sequence[Place]) -> tuple[Key, ...]:
+    rows = searcher.snapshot.keys([place.row for place in places]).tolist()
+    return tuple(zip(rows, (place.part for place in places), strict=True))
+
+
+def _ids(searcher: Searcher, places: Sequence[Place]) -> tuple[str, ...]:
+    units = searcher.snapshot.units([place.row for place in places])
+    return tuple(
+        f"{unit.id}.{place.part}" if place.part else unit.id
+        for (unit, _), place in zip(units, places, strict=True)
     )

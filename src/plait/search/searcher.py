@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from plait.encode.base import Encoder
 from plait.errors import InputError, QueryError
 from plait.index.base import Scores, Snapshot
-from plait.schema import Hits, Query
+from plait.schema import Hit, Hits, Query, TargetKind
 from plait.scoring.vectors import QueryVectors, VectorField
 from plait.search.candidates import ranked
 from plait.search.explain import explained
 from plait.search.fusion import Method, Weights, check_weights, fuse
+from plait.search.ranking import Place, Ranking, places_of
 
 BM25 = "bm25"
 
@@ -69,6 +70,69 @@ class Searcher:
             QueryError: an unknown lane, lanes that this query does not ask, or an unusable image.
         """
         _check(k, per_document, offset)
+        compare = self._comparing(query, method=method, lanes=lanes, weights=weights, recall=recall)
+        depth = offset + k
+        while True:
+            compared = compare(depth)
+            rows = self._best(compared.fused, offset + k, per_document)[offset:]
+            plan = compared.plan
+            if len(rows) == k or per_document is None or plan.rescored == plan.units:
+                break
+            depth *= 4  # one document filled the best places: look at more units
+        places = places_of(rows, compared.fused, compared.lanes)
+        return Hits(self.hits(replace(compared, places=places), places, first_rank=offset + 1), plan)
+
+    def ranking(
+        self,
+        query: Query,
+        *,
+        k: int = 10,
+        depth: int = 200,
+        kind: TargetKind | None = None,
+        method: Method = "gated",
+        lanes: Sequence[str] | None = None,
+        weights: Weights | None = None,
+        recall: float = 0.99,
+    ) -> Ranking:
+        """Return the best places for a query, more than k of them where more were compared anyway.
+
+        Args:
+            k: how many must be right, to the recall; 1 or more.
+            depth: how many places are given at most; k or more.
+            kind: what is to be found; None means units.
+            method, lanes, weights, recall: as in `search`.
+
+        Raises:
+            InputError, QueryError: as in `search`.
+        """
+        _check(k, None, 0)
+        compared = self._comparing(query, method=method, lanes=lanes, weights=weights, recall=recall)(k)
+        rows = self._best(compared.fused, max(k, depth), None)
+        return replace(compared, places=places_of(rows, compared.fused, compared.lanes), kind=kind)
+
+    def hits(self, ranking: Ranking, places: Sequence[Place], *, first_rank: int = 1) -> list[Hit]:
+        """Return a hit for each of some places of a ranking, in their order."""
+        return explained(
+            ranking.query,
+            ranking.vectors,
+            self.encoder.fields,
+            self.snapshot,
+            rows=[place.row for place in places],
+            scores=[place.score for place in places],
+            lanes=[place.lanes for place in places],
+            first_rank=first_rank,
+        )
+
+    def _comparing(
+        self,
+        query: Query,
+        *,
+        method: Method,
+        lanes: Sequence[str] | None,
+        weights: Weights | None,
+        recall: float,
+    ) -> Callable[[int], Ranking]:
+        """Return what compares the query with units so that the k best are right; its rankings name no places."""
         wanted = self._counting(self._wanted(query, lanes), weights)
         vectors = self._encode(query, wanted)
         scores, rough = self._rough_scores(query, vectors, wanted)
@@ -81,24 +145,11 @@ class Searcher:
         def exact(lane: str, rows: NDArray[np.intp]) -> Scores:
             return self.snapshot.exact_scores(lane, vectors.fields[lane], vectors.weights[lane], rows)
 
-        depth = offset + k
-        while True:
-            fused, plan = ranked(scores, rough, exact, fused_of, k=depth, recall=recall)
-            rows = self._best(fused, offset + k, per_document)[offset:]
-            if len(rows) == k or per_document is None or plan.rescored == plan.units:
-                break
-            depth *= 4  # one document filled the best places: look at more units
-        hits = explained(
-            query,
-            vectors,
-            self.encoder.fields,
-            self.snapshot,
-            rows=rows,
-            scores=[float(fused[row]) for row in rows],
-            lanes=[_raw(scores, row) for row in rows],
-            first_rank=offset + 1,
-        )
-        return Hits(hits, plan)
+        def compared(k: int) -> Ranking:
+            fused, plan = ranked(scores, rough, exact, fused_of, k=k, recall=recall)
+            return Ranking(query, vectors, (), scores, fused, plan)
+
+        return compared
 
     def scores(self, query: Query, lanes: Sequence[str] | None = None) -> dict[str, Scores]:
         """Return what each lane says of every unit: lane -> (N,) exact scores, NaN where it has nothing.
@@ -228,7 +279,3 @@ def evident(scores: Mapping[str, Scores]) -> NDArray[np.bool_]:
     speaks = [there > 0 if lane == BM25 else ~np.isnan(there) for lane, there in scores.items()]
     evident: NDArray[np.bool_] = np.logical_or.reduce(speaks)
     return evident
-
-
-def _raw(scores: Mapping[str, Scores], row: int) -> dict[str, float]:
-    return {lane: float(there[row]) for lane, there in scores.items() if not np.isnan(there[row])}

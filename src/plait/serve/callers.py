@@ -1,4 +1,4 @@
-"""Who is calling, and what they may do."""
+"""Who is calling, what they may do, and what their request turned out to be about."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from starlette.requests import Request
 from plait.serve.refusals import Refusal
 
 Right = Literal["search", "add", "remove", "admin"]
+RIGHTS: tuple[Right, ...] = get_args(Right)
+OWNER_NAME = "owner"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,20 +22,20 @@ class Caller:
         name: of the key, for the audit log; never the key itself.
         tenant: whose documents they see; "" is the owner of the library.
         rights: "search" also reads what is stored; "add" and "remove" change documents; "admin" sees
-            metrics and the audit log, and manages keys.
+            metrics.
     """
 
     name: str
     tenant: str = ""
-    rights: frozenset[Right] = frozenset(get_args(Right))
+    rights: frozenset[Right] = frozenset(RIGHTS)
 
 
-OWNER = Caller("owner")
+OWNER = Caller(OWNER_NAME)
 
 
 def caller_of(request: Request) -> Caller:
     """Return who sent a request, as the guard found out."""
-    caller = getattr(request.state, "caller", OWNER)
+    caller = request.state.caller
     assert isinstance(caller, Caller)
     return caller
 
@@ -48,3 +50,9 @@ def allowed(request: Request, right: Right) -> Caller:
     if right not in caller.rights:
         raise Refusal(403, "Forbidden", f"this key has no right to {right}; ask for one that has")
     return caller
+
+
+def concerns(request: Request, *ids: str) -> None:
+    """Tell the audit log which documents, units or jobs a request is about; those in its path it knows."""
+    about = getattr(request.state, "about", ())
+    request.state.about = (*about, *ids)

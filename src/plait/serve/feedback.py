@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict
-from typing import Any
 
 from plait.errors import InputError
 from plait.library import Library
 from plait.library.feedback import Feedback, Opinion, query_id
+from plait.library.listing import unit_of
 from plait.schema import Query
+from plait.serve.models.requests import OpinionForm
 from plait.serve.refusals import Refusal
 
 _MOST_QUERIES, _MOST_BYTES = 1000, 64_000_000  # remembered, so that an opinion need not send them again
-_KEYS = frozenset({"query", "unit", "grade", "click", "rank"})
-_MAX_RANK = 1_000_000
 _SETTINGS = ("off", "judgements", "clicks")
 
 
@@ -59,56 +57,36 @@ def check_setting(wanted: str) -> None:
         raise InputError(f"setting feedback must be one of {', '.join(_SETTINGS)}, got {wanted!r}")
 
 
-def keep_opinion(library: Library, body: bytes, recent: RecentQueries) -> bool:
+def keep_opinion(library: Library, said: OpinionForm, recent: RecentQueries) -> bool:
     """Keep what a request says of a hit; return whether it was kept: clicks are not unless that is set.
 
-    The body is {"query": its id, "unit": the hit's, "rank": N} with "grade": 0 to 3, or null to take a
-    judgement back; or with "click": true.
-
     Raises:
-        InputError: it is not of that form.
+        InputError: it has neither a grade nor a click, or both.
         Refusal: opinions are off, or the query or the unit is unknown.
     """
-    values = _values(body)
+    if ("grade" in said.model_fields_set) == ("click" in said.model_fields_set):
+        raise InputError(
+            'give either "grade": 0 to 3, or null to take a judgement back; or "click": true in its place'
+        )
     wanted = library.settings.feedback
     if wanted == "off":
         raise Refusal(403, "FeedbackOff", "this library keeps no opinions: its setting feedback is off")
-    query = recent.find(values["query"])
-    is_click = values.get("click") is True
-    if is_click and wanted != "clicks":
+    query = recent.find(said.query)
+    if said.click and wanted != "clicks":
         return False
-    unit = library.unit(values["unit"])
-    document = next((d for d in library.documents() if unit and d.id == unit.document_id), None)
-    if unit is None or document is None:
+    found = unit_of(library, said.unit)
+    if found is None:
         raise Refusal(404, "NotFound", "no unit has this id; search again, its document may have changed")
+    unit, document, *_ = found
     opinion = Opinion(
-        kind="click" if is_click else "judgement",
-        query=values["query"],
+        kind="click" if said.click else "judgement",
+        query=said.query,
         unit=unit.id,
         document=document.id,
         source=document.source,
         page=unit.page,
-        grade=1 if is_click else values["grade"],
-        rank=values.get("rank", 0),
+        grade=1 if said.click else said.grade,
+        rank=said.rank,
     )
     Feedback(library.folder).keep(query, opinion)
     return True
-
-
-def _values(body: bytes) -> dict[str, Any]:
-    """Return the fields of a request, each of its type."""
-    try:
-        values = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise InputError("the body is not valid JSON") from error
-    form = '{"query": "...", "unit": "...", "grade": 0 to 3 or null} or with "click": true in place of grade'
-    if not isinstance(values, dict) or not {"query", "unit"} <= set(values) <= _KEYS:
-        raise InputError(f"the body must be {form}")
-    if not all(isinstance(values[name], str) for name in ("query", "unit")):
-        raise InputError("query and unit must be strings: the ids that /search gave")
-    if ("grade" in values) == ("click" in values) or values.get("click", True) is not True:
-        raise InputError(f"give either a grade or a click: the body must be {form}")
-    rank = values.get("rank", 0)
-    if not isinstance(rank, int) or isinstance(rank, bool) or not 0 <= rank <= _MAX_RANK:
-        raise InputError(f"rank must be a whole number from 0 to {_MAX_RANK:,}, got {rank!r}")
-    return values

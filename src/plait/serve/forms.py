@@ -1,4 +1,4 @@
-"""Requests into queries: JSON or multipart, pictures as bytes only.
+"""Bodies of requests into what the library takes: JSON or multipart, pictures as bytes only.
 
 A picture named by a path is refused: the service would open files for whoever may ask it.
 """
@@ -6,147 +6,240 @@ A picture named by a path is refused: the service would open files for whoever m
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, get_args
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
 
+import anyio.to_thread
+from pydantic import TypeAdapter, ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
-from plait.errors import QueryError
-from plait.schema import Query
-from plait.search.fusion import Method
+from plait.errors import InputError, QueryError
+from plait.schema import Filter, SearchRequest
+from plait.serve.models.requests import MAX_PARTS, ExplainForm, Filters, Form, SearchForm, SimilarForm
 
-MAX_HITS = 200
-_MAX_PARTS = 16
-_MAX_CHARACTERS = 20_000
-_OPTIONS = frozenset({"query", "k", "method", "lanes"})
-_FORM_FIELDS = frozenset({"text", "image", "filters", "k", "method", "lane"})
+F = TypeVar("F", bound=Form)
+
+_JSON, _MULTIPART = "application/json", "multipart/form-data"
+_SIMPLE_FIELDS = frozenset({"text", "image", "filters", "k", "method", "lane", "kind"})
+_SHOWN = 200  # characters of what was seen that a refusal repeats
+_LARGE = 200_000  # bytes; a larger body is read in a thread, so that the loop stays free meanwhile
+_FILTERS: TypeAdapter[Any] = TypeAdapter(Filters)
 
 
-@dataclass(frozen=True, slots=True)
-class SearchRequest:
-    """A query and how to rank for it; the options are those of `Library.search`."""
+async def read_json(request: Request, form: type[F]) -> F:
+    """Return the body of a request that takes JSON alone.
 
-    query: Query
-    k: int = 10
-    method: Method | None = None
-    lanes: tuple[str, ...] | None = None
+    Raises:
+        InputError: it is not JSON of that form.
+    """
+    if _kind(request) != _JSON:
+        raise InputError(f"send {_JSON}, not {_kind(request) or 'an unnamed type'}")
+    return await _checked(form, await request.body())
 
 
 async def read_search(request: Request) -> SearchRequest:
     """Return what a request to /search or /answer asks.
 
-    JSON: {"query": {"texts": [...], "images": [{"base64": ...}], "filters": [...]}, "k": 10}.
-    Multipart: fields text and image (each may repeat), filters (JSON), k, method, lane.
+    JSON is a search request's own form. Multipart has it in the field "request", where an image may be
+    {"upload": 0}, the first file of the fields "image"; or it has simple fields: text and image (each may
+    repeat), filters (JSON), k, kind, method and lane (may repeat).
 
     Raises:
-        QueryError: it is neither, or names a picture by its path.
+        InputError: it is none of them, or names a picture by its path.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind == "application/json":
-        return _from_json(await request.body())
-    if kind == "multipart/form-data":
-        try:
-            async with request.form(max_files=_MAX_PARTS, max_fields=4 * _MAX_PARTS) as form:
-                return await _from_form(form)
-        except MultiPartException as error:
-            raise QueryError(f"the form cannot be read: {error.message}") from error
-    raise QueryError(f"send application/json or multipart/form-data, not {kind or 'an unnamed type'}")
+    if _kind(request) == _JSON:
+        return search_request(await _checked(SearchForm, await request.body()))
+    async with _multipart(request) as form:
+        if "request" in form:
+            texts, images = await _fields(form, {"request", "image"})
+            return search_request(await _checked(SearchForm, _only(texts, "request").encode()), images)
+        return await _simple(form)
 
 
-def _from_json(body: bytes) -> SearchRequest:
+async def read_explain(request: Request) -> tuple[SearchRequest, str]:
+    """Return the request and the id of the hit that a request to /explain asks about.
+
+    JSON is {"request": ..., "id": ...}; multipart has the fields request, id and image.
+
+    Raises:
+        InputError: as in `read_search`.
+    """
+    if _kind(request) == _JSON:
+        explain = await _checked(ExplainForm, await request.body())
+        return search_request(explain.request), explain.id
+    async with _multipart(request) as form:
+        texts, images = await _fields(form, {"request", "image", "id"})
+        values = {"request": _parsed(_only(texts, "request"), "request"), "id": _only(texts, "id")}
+        explain = _valid(ExplainForm, values)
+        return search_request(explain.request, images), explain.id
+
+
+def similar_request(form: SimilarForm) -> SearchRequest:
+    """Return the request for what is like a hit."""
+    options = form.model_dump(exclude_unset=True, exclude={"id", "filters"})
+    query = {"like": [form.id], "filters": [one.model_dump() for one in form.filters]}
+    return SearchRequest.from_dict({**options, "query": query})
+
+
+def search_request(form: SearchForm, uploads: Sequence[bytes] = ()) -> SearchRequest:
+    """Return the request that a checked form means.
+
+    Args:
+        uploads: files that came beside it; each must be named by an image.
+
+    Raises:
+        QueryError: what `Query` refuses, or files and images that do not fit each other.
+    """
+    values = form.model_dump(exclude_unset=True)
+    images = values["query"].get("images", [])
+    named = [image["upload"] for image in images if "upload" in image]
+    if sorted(named) != list(range(len(uploads))):
+        raise QueryError(
+            f"{len(uploads)} files were sent in the fields 'image', and the request names {named or 'none'}: "
+            'name each once, counted from 0, as {"upload": 0}'
+        )
+    values["query"]["images"] = [uploads[i["upload"]] if "upload" in i else i for i in images]
+    return SearchRequest.from_dict(values)
+
+
+def read_filters(text: str) -> tuple[Filter, ...]:
+    """Return the filters of a JSON list.
+
+    Raises:
+        QueryError: it is none.
+    """
     try:
-        values = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise QueryError("the body is not valid JSON") from error
-    if not isinstance(values, dict) or not isinstance(values.get("query"), dict):
-        raise QueryError('the body must be an object such as {"query": {"texts": ["..."]}, "k": 10}')
-    if unknown := set(values) - _OPTIONS:
-        raise QueryError(f"unknown key {sorted(unknown)[0]!r}: use {', '.join(sorted(_OPTIONS))}")
-    return SearchRequest(
-        query=_query(values["query"]),
-        k=_count(values.get("k", 10)),
-        method=_method(values.get("method")),
-        lanes=_lanes(values.get("lanes")),
+        checked = _FILTERS.validate_python(_parsed(text, "filters"))
+    except ValidationError as error:
+        raise QueryError(f"filters: {said_of(error.errors(include_url=False))}") from error
+    return filters_of(checked)
+
+
+def filters_of(forms: Sequence[Form]) -> tuple[Filter, ...]:
+    """Return what checked filters mean."""
+    every = [form.model_dump() for form in forms]
+    return tuple(
+        Filter(**{**one, "value": tuple(one["value"]) if isinstance(one["value"], list) else one["value"]})
+        for one in every
     )
 
 
-async def _from_form(form: FormData) -> SearchRequest:
-    if unknown := set(form) - _FORM_FIELDS:
-        raise QueryError(f"unknown field {sorted(unknown)[0]!r}: use {', '.join(sorted(_FORM_FIELDS))}")
-    uploads = form.getlist("image")
-    if not all(isinstance(upload, UploadFile) for upload in uploads):
-        raise QueryError("field image must be a file; pictures are sent, never named by a path")
-    images = [await upload.read() for upload in uploads if isinstance(upload, UploadFile)]
-    words = {name: [v for v in form.getlist(name) if isinstance(v, str)] for name in _FORM_FIELDS}
+def said_of(errors: Sequence[Any]) -> str:
+    """Return the first of what pydantic found wrong, in words: where, what was expected, what was seen."""
+    first: Mapping[str, Any] = errors[0]
+    place = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in first["loc"]).lstrip(".")
+    if first["type"] == "extra_forbidden":
+        return f"unknown key {place!r}"[:_SHOWN] + ": /openapi.json names those there are"
+    if first["type"] == "missing":
+        return f"{place} is missing"
+    if first["type"] == "json_invalid":
+        return f"the body is not valid JSON: {first['ctx']['error']}"
+    said = str(first["msg"]).replace("Input should", "it should")
+    seen = repr(first["input"])
+    cut = seen if len(seen) <= _SHOWN else f"{seen[:_SHOWN]}..."
+    return f"{place[:_SHOWN] or 'the body'}: {said}; got {cut}"
+
+
+def _kind(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def _checked(form: type[F], body: bytes) -> F:
+    if len(body) > _LARGE:
+        return await anyio.to_thread.run_sync(_valid_json, form, body)
+    return _valid_json(form, body)
+
+
+def _valid_json(form: type[F], body: bytes) -> F:
     try:
-        filters = [f for text in words["filters"] for f in json.loads(text)]
-    except (ValueError, TypeError, RecursionError) as error:
-        raise QueryError("field filters must be a JSON list") from error
-    query = _query({"texts": words["text"], "filters": filters}, images=[i for i in images if i])
-    method = _method(words["method"][0] if words["method"] else None)
-    return SearchRequest(query, _count((words["k"] or ["10"])[0]), method, _lanes(words["lane"] or None))
+        return form.model_validate_json(body)
+    except ValidationError as error:
+        raise QueryError(said_of(error.errors(include_url=False))) from error
 
 
-def _query(values: Mapping[str, Any], images: Sequence[bytes] = ()) -> Query:
-    """Return a query from JSON values, and from pictures that came beside them.
-
-    Every type is checked before the values reach `Query.from_dict`: it serves trusted callers too,
-    and would take a bare string for a path.
-    """
-    for name in ("texts", "images", "filters", "text_weights", "image_weights"):
-        value = values.get(name, [])
-        if not isinstance(value, list) or len(value) > _MAX_PARTS:
-            raise QueryError(f"{name} must be a list of at most {_MAX_PARTS}")
-    if not all(isinstance(text, str) and len(text) <= _MAX_CHARACTERS for text in values.get("texts", [])):
-        raise QueryError(f"texts must be a list of strings of at most {_MAX_CHARACTERS:,} characters")
-    for image in values.get("images", []):
-        if not (isinstance(image, dict) and set(image) == {"base64"} and isinstance(image["base64"], str)):
-            raise QueryError('an image must be {"base64": ...}; pictures are sent, never named by a path')
-    if not all(_is_filter(condition) for condition in values.get("filters", [])):
-        raise QueryError('a filter must be {"field": ..., "operator": ..., "value": ...} with plain values')
-    for name in ("text_weights", "image_weights"):
-        if not all(_is_number(weight) for weight in values.get(name, [])):
-            raise QueryError(f"{name} must be a list of numbers")
-    return Query.from_dict({**values, "images": [*values.get("images", []), *images]})
-
-
-def _is_filter(value: object) -> bool:
-    if not (isinstance(value, dict) and {"field", "value"} <= set(value) <= {"field", "operator", "value"}):
-        return False
-    wanted = value["value"] if isinstance(value["value"], list) else [value["value"]]
-    return isinstance(value["field"], str) and all(isinstance(v, str | int | float | bool) for v in wanted)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _count(value: object) -> int:
+def _valid(form: type[F], values: Mapping[str, Any]) -> F:
     try:
-        count = int(value) if isinstance(value, int | str) and not isinstance(value, bool) else 0
-    except ValueError:
-        count = 0
-    if not 1 <= count <= MAX_HITS:
-        raise QueryError(f"k must be a whole number from 1 to {MAX_HITS}")
-    return count
+        return form.model_validate(values)
+    except ValidationError as error:
+        raise QueryError(said_of(error.errors(include_url=False))) from error
 
 
-def _method(value: object) -> Method | None:
-    if value is None:
-        return None
-    known: tuple[Method, ...] = get_args(Method)
-    for method in known:
-        if value == method:
-            return method
-    raise QueryError(f"method must be one of {', '.join(known)}")
+@asynccontextmanager
+async def _multipart(request: Request) -> AsyncIterator[FormData]:
+    if _kind(request) != _MULTIPART:
+        raise QueryError(f"send {_JSON} or {_MULTIPART}, not {_kind(request) or 'an unnamed type'}")
+    try:
+        async with request.form(max_files=MAX_PARTS, max_fields=4 * MAX_PARTS) as form:
+            yield form
+    except MultiPartException as error:
+        raise QueryError(f"the form cannot be read: {error.message}") from error
 
 
-def _lanes(value: object) -> tuple[str, ...] | None:
-    if value is None:
-        return None
-    if not isinstance(value, list) or not all(isinstance(lane, str) for lane in value):
-        raise QueryError("lanes must be a list of strings")
-    return tuple(value)
+async def _fields(
+    form: FormData, known: set[str] | frozenset[str]
+) -> tuple[dict[str, list[str]], list[bytes]]:
+    """Return the texts of each field, and the bytes of the files in the fields "image", in order."""
+    if unknown := sorted(set(form) - known):
+        raise QueryError(f"unknown field {unknown[0][:_SHOWN]!r}: use {', '.join(sorted(known))}")
+    texts: dict[str, list[str]] = {name: [] for name in known}
+    images = []
+    for name, value in form.multi_items():
+        if (name == "image") != isinstance(value, UploadFile):
+            raise QueryError(
+                "field image must be a file; pictures are sent, never named by a path"
+                if name == "image"
+                else f"field {name} must be text, not a file"
+            )
+        if isinstance(value, UploadFile):
+            images.append(await value.read())
+        else:
+            texts[name].append(value)
+    return texts, images
+
+
+async def _simple(form: FormData) -> SearchRequest:
+    texts, images = await _fields(form, _SIMPLE_FIELDS)
+    sent = [image for image in images if image]  # a browser sends an empty file where none was chosen
+    values: dict[str, Any] = {
+        "query": {
+            "texts": texts["text"],
+            "images": [{"upload": place} for place in range(len(sent))],
+            "filters": [one for text in texts["filters"] for one in _listed(text)],
+        }
+    }
+    for name in ("k", "method", "kind"):
+        if texts[name]:
+            values[name] = _only(texts, name)
+    if texts["lane"]:
+        values["lanes"] = texts["lane"]
+    if "k" in values:
+        values["k"] = _whole(values["k"])
+    return search_request(_valid(SearchForm, values), sent)
+
+
+def _only(texts: Mapping[str, Sequence[str]], name: str) -> str:
+    if len(texts[name]) != 1:
+        raise QueryError(f"give field {name} once, got it {len(texts[name])} times")
+    return texts[name][0]
+
+
+def _listed(text: str) -> list[Any]:
+    values = _parsed(text, "filters")
+    if not isinstance(values, list):
+        raise QueryError("field filters must be a JSON list")
+    return values
+
+
+def _parsed(text: str, name: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise QueryError(f"{name} must be valid JSON, got {text[:_SHOWN]!r}") from error
+
+
+def _whole(text: str) -> int | str:
+    """Return a whole number of at most six digits, or else the text, which is then refused as none."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 6 else text

@@ -1,43 +1,42 @@
-"""What stands before every request: host, origin, token and size are checked, and headers are set.
+"""What stands before every request: host, origin, caller, rate and size are checked.
 
 A loopback service is reachable from every web page its user opens, so an address alone protects
-nothing: the Host check stops DNS rebinding, the Origin check stops other pages, the token stops
-other users of the machine.
+nothing: the Host check stops DNS rebinding, the Origin and Sec-Fetch-Site checks stop other pages, the
+token and the keys stop other users of the machine.
 """
 
 from __future__ import annotations
 
 import hmac
 import logging
-from collections.abc import Callable, Collection
+import time
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from plait.serve.refusals import MEDIA_TYPE, Refusal
+from plait.errors import PlaitError
+from plait.serve.audit import Audit, Entry
+from plait.serve.callers import OWNER, Caller
+from plait.serve.keys import Keys
+from plait.serve.limits import Clock, InFlight, Limits, Rate
+from plait.serve.passing import PAGE_POLICY, STRICT_POLICY, Answer, Body, too_large
+from plait.serve.refusals import Refusal, too_many
+from plait.serve.shelves import Shelves
 
-OPEN_PATHS = frozenset({"/", "/health", "/app.js", "/style.css", "/icon.svg"})  # hold nothing of the library
-
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-_HEADERS = {
-    "Content-Security-Policy": _POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
+_HEALTH = "/health"
+_TOLD_PER_SECOND, _TOLD_AT_ONCE = 1.0, 100  # lines of the audit log about requests of nobody known
 
 _log = logging.getLogger("plait.serve")
 
 
 class Guard:
-    """ASGI middleware: refuses what must not pass, before any of its body is read."""
+    """ASGI middleware: refuses what must not pass, before any of its body is read.
+
+    It puts the `Caller` and their `Shelf` into the request's state.
+    """
 
     def __init__(
         self,
@@ -45,19 +44,42 @@ class Guard:
         *,
         token: str | None,
         hosts: Collection[str],
-        body_limit: Callable[[str], int],
+        shelves: Shelves | None = None,
+        keys: Keys | None = None,
+        audit: Audit | None = None,
+        limits: Limits | None = None,
+        pages: Collection[str] = (),
+        uploads: Collection[str] = (),
+        body_limit: Callable[[str], int] | None = None,
+        clock: Clock = time.monotonic,
     ) -> None:
         """Wrap an app.
 
         Args:
-            token: what callers must send as a bearer token; None asks for none.
+            token: what the owner sends as a bearer token; None lets everybody be the owner.
             hosts: names, without port, by which callers may address the service.
-            body_limit: path -> largest request body, in bytes.
+            keys: of other callers.
+            audit: where every request is noted.
+            pages: paths of static files that need no token, for they hold nothing of any library.
+            uploads: paths that take bodies of `limits.upload_mb`.
+            clock: seconds that only grow.
         """
+        limits = limits or Limits()
         self._app = app
         self._token = token
         self._hosts = frozenset(host.lower() for host in hosts)
+        self._shelves = shelves
+        self._keys = keys
+        self._audit = audit
+        self._limits = limits
+        self._pages = frozenset(pages)
+        self._uploads = frozenset(uploads)
         self._body_limit = body_limit
+        self._clock = clock
+        self._rate = Rate(limits.requests_per_second, limits.burst, clock=clock)
+        self._failures = Rate(limits.failures_per_second, limits.failure_burst, clock=clock)
+        self._told = Rate(_TOLD_PER_SECOND, _TOLD_AT_ONCE, clock=clock)
+        self._in_flight = InFlight(limits.in_flight, limits.in_flight_per_caller)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -66,93 +88,139 @@ class Guard:
         if scope["type"] != "http":  # no web sockets here
             await send({"type": "websocket.close", "code": 1008})
             return
-        limit = self._body_limit(scope["path"])
+        start = self._clock()
+        answer = Answer(send, PAGE_POLICY if scope["path"] in self._pages else STRICT_POLICY)
+        body = Body(receive, self._most_bytes(scope), self._limits, answer)
         try:
-            self._check(scope, limit)
-        except Refusal as refusal:
-            await _refuse(refusal, send)
-            return
-        started = False
+            await self._answer(scope, body, answer)
+        finally:
+            self._note(scope, body, answer, self._clock() - start)
 
-        async def tracked(message: Message) -> None:
-            nonlocal started
-            started = started or message["type"] == "http.response.start"
-            await _with_headers(message, send)
-
+    async def _answer(self, scope: Scope, body: Body, answer: Answer) -> None:
         try:
-            await self._app(scope, _limited(receive, limit), tracked)
-        except Exception:
-            # A traceback may show paths and documents: it goes to the log, never to the caller.
-            _log.exception("%s %s failed", scope["method"], scope["path"])
-            if started:
+            async with self._admitted(scope):
+                await self._app(scope, body.receive, answer.send)
+        except Exception as error:
+            if answer.status:
                 raise
-            said = "something went wrong here; the service's log says what"
-            await _refuse(Refusal(500, "InternalError", said), send)
+            await answer.refuse(_refusal_of(error, scope))
 
-    def _check(self, scope: Scope, limit: int) -> None:
+    @asynccontextmanager
+    async def _admitted(self, scope: Scope) -> AsyncIterator[None]:
+        """Let a request in, with what belongs to its caller in its state.
+
+        Raises:
+            Refusal: it must not pass.
+            LibraryError: its caller's library cannot be opened.
+        """
         headers = Headers(scope=scope)
+        self._check_origin(scope, headers)
+        is_open = scope["path"] in self._pages or scope["path"] == _HEALTH
+        caller = None if is_open else self._caller(scope, headers)
+        self._check_length(headers, self._most_bytes(scope))
+        if caller is None:
+            yield
+            return
+        state = scope.setdefault("state", {})
+        state["caller"] = caller
+        if wait := self._rate.take(caller.name):
+            raise too_many("this key sends requests faster than it may: slow down", wait)
+        with self._in_flight.one(caller.name):
+            if self._shelves is None:
+                yield
+                return
+            async with self._shelves.using(caller.tenant) as state["shelf"]:
+                yield
+
+    def _check_origin(self, scope: Scope, headers: Headers) -> None:
+        """Refuse what another web page may have sent.
+
+        Every current browser says where a request comes from: with Origin where it may change something or
+        its answer may be read, and with Sec-Fetch-Site always (W3C, Fetch Metadata Request Headers).
+        """
         hosts = headers.getlist("host")
         if len(hosts) != 1 or _name(hosts[0]) not in self._hosts:
             raise Refusal(
                 421, "WrongHost", "this service does not answer to that name; use the printed address"
             )
-        origins = headers.getlist("origin")
-        if any(origin.lower() != f"{scope['scheme']}://{hosts[0].lower()}" for origin in origins):
+        # Behind a proxy that speaks TLS our own page is one of https.
+        ours = {f"{scheme}://{hosts[0].lower()}" for scheme in (scope["scheme"], "https")}
+        is_ours = all(origin.lower() in ours for origin in headers.getlist("origin"))
+        is_near = set(headers.getlist("sec-fetch-site")) <= {"same-origin", "none"}
+        if not is_ours or not (is_near or self._is_visit(scope, headers)):
             raise Refusal(403, "WrongOrigin", "requests from other web pages are refused")
-        if self._token is not None and scope["path"] not in OPEN_PATHS:
-            self._check_token(headers.getlist("authorization"))
+
+    def _is_visit(self, scope: Scope, headers: Headers) -> bool:
+        """Tell whether somebody follows a link to a page of ours, which cannot be framed."""
+        kind = headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")
+        return scope["method"] == "GET" and scope["path"] in self._pages and kind == ("navigate", "document")
+
+    def _caller(self, scope: Scope, headers: Headers) -> Caller:
+        """Return who sends a request; a right token or key passes, whatever else its address has sent."""
+        if self._token is None:
+            return OWNER
+        sent = headers.getlist("authorization")
+        scheme, _, secret = sent[0].partition(" ") if len(sent) == 1 else ("", "", "")
+        secret = secret.strip()
+        if scheme.lower() == "bearer" and secret:
+            if hmac.compare_digest(secret.encode(), self._token.encode()):
+                return OWNER
+            caller = None if self._keys is None else self._keys.caller(secret)
+            if caller is not None:
+                return caller
+        if wait := self._failures.take(_address(scope)):
+            raise too_many("too many requests without a right token from this address", wait)
+        said = "send the token as 'Authorization: Bearer ...'; `plait serve` prints it"
+        raise Refusal(401, "Unauthorized", said, headers={"WWW-Authenticate": "Bearer"})
+
+    def _check_length(self, headers: Headers, most: int) -> None:
         length = headers.get("content-length", "0")
-        if not length.isascii() or not length.isdigit():
+        if not length.isascii() or not length.isdigit() or len(length) > 18:
             raise Refusal(400, "BadLength", "Content-Length is not a number")
-        if int(length) > limit:
-            raise _too_large(limit)
+        if int(length) > most:
+            raise too_large(most)
 
-    def _check_token(self, sent: list[str]) -> None:
-        scheme, _, token = sent[0].partition(" ") if len(sent) == 1 else ("", "", "")
-        expected = (self._token or "").encode()
-        if scheme.lower() != "bearer" or not hmac.compare_digest(token.strip().encode(), expected):
-            raise Refusal(
-                401, "Unauthorized", "send the token as 'Authorization: Bearer ...'; `plait serve` prints it"
-            )
+    def _most_bytes(self, scope: Scope) -> int:
+        if self._body_limit is not None:
+            return self._body_limit(scope["path"])
+        return 1_000_000 * (
+            self._limits.upload_mb if scope["path"] in self._uploads else self._limits.query_mb
+        )
 
-
-def _limited(receive: Receive, limit: int) -> Receive:
-    """Count the body while it is read: a chunked request names no length."""
-    seen = 0
-
-    async def counted() -> Message:
-        nonlocal seen
-        message = await receive()
-        seen += len(message.get("body", b""))
-        if seen > limit:
-            raise _too_large(limit)
-        return message
-
-    return counted
-
-
-def _too_large(limit: int) -> Refusal:
-    return Refusal(
-        413, "TooLarge", f"the request is larger than {limit / 1e6:g} MB, the most this address takes"
-    )
-
-
-async def _refuse(refusal: Refusal, send: Send) -> None:
-    body = refusal.body()
-    headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
-    if refusal.status == 401:
-        headers.append((b"www-authenticate", b"Bearer"))
-    headers.append((b"connection", b"close"))  # the rest of the body is never read
-    await _with_headers({"type": "http.response.start", "status": refusal.status, "headers": headers}, send)
-    await send({"type": "http.response.body", "body": body})
+    def _note(self, scope: Scope, body: Body, answer: Answer, seconds: float) -> None:
+        """Tell the audit log of a request for a library; of a flood of refused ones it is told some."""
+        state = scope.get("state", {})
+        caller = state.get("caller")
+        is_of_nobody = caller is None and (answer.status < 400 or self._told.take("") > 0)
+        if self._audit is None or is_of_nobody or answer.status == 429:
+            return
+        entry = Entry(
+            key=caller.name if caller else "",
+            tenant=caller.tenant if caller else "",
+            address=_address(scope),
+            method=scope["method"],
+            route=getattr(scope.get("route"), "path", ""),
+            status=answer.status,
+            ids=(*map(str, scope.get("path_params", {}).values()), *state.get("about", ())),
+            bytes_in=body.bytes,
+            bytes_out=answer.bytes,
+            seconds=seconds,
+        )
+        self._audit.note(entry)
 
 
-async def _with_headers(message: Message, send: Send) -> None:
-    if message["type"] == "http.response.start":
-        headers = MutableHeaders(scope=message)
-        for name, value in _HEADERS.items():
-            headers.setdefault(name, value)
-    await send(message)
+def _refusal_of(error: Exception, scope: Scope) -> Refusal:
+    """Return what is answered when something was raised; what says more than it should goes to the log."""
+    if isinstance(error, Refusal):
+        return error
+    _log.error("%s %s failed", scope["method"], scope["path"], exc_info=error)
+    if isinstance(error, PlaitError):
+        return too_many("this library cannot be opened now: try again later", 5, status=503, kind="Busy")
+    return Refusal(500, "InternalError", "something went wrong here; the service's log says what")
+
+
+def _address(scope: Scope) -> str:
+    return scope["client"][0] if scope.get("client") else ""
 
 
 def _name(host: str) -> str:

@@ -124,20 +124,30 @@ class ScannedField:
         scores[rows] = self.exact_scores(query, weights, rows)
         return scores
 
-    def best_items(self, query: Vectors, weights: Vectors, rows: Sequence[int]) -> list[int | None]:
-        """Return, for each row, the item with the highest weighted sum over the parts; None without items.
+    def item_scores(self, query: Vectors, weights: Vectors, rows: Sequence[int]) -> list[Vectors]:
+        """Return, for each row, (items,) the weighted sum over the parts that each of its items has.
 
         Raises:
             ShapeError: the query or its weights do not fit the field.
         """
         check_query(query, weights, self._field.width)
-        best: list[int | None] = [None] * len(rows)
+        scores: list[Vectors] = [np.empty(0, np.float32)] * len(rows)
         for places, segment, units in self._read_from(np.asarray(rows, np.intp)):
             items, starts = segment.items_of(units)
-            similarity = weights @ kernels.exact(segment.read(items), query)
+            similarity = weights.astype(np.float32) @ kernels.exact(segment.read(items), query)
             for place, of_unit in zip(places.tolist(), np.split(similarity, starts[1:]), strict=True):
-                best[place] = int(of_unit.argmax())
-        return best
+                scores[place] = of_unit
+        return scores
+
+    def item_vectors(self, rows: Sequence[int]) -> list[Vectors]:
+        """Return, for each row, (items, tokens, width) its stored vectors."""
+        found = [np.empty((0, self._field.tokens, self._field.width), np.float32)] * len(rows)
+        for places, segment, units in self._read_from(np.asarray(rows, np.intp)):
+            items, starts = segment.items_of(units)
+            read = segment.read(items).astype(np.float32)
+            for place, of_unit in zip(places.tolist(), np.split(read, starts[1:]), strict=True):
+                found[place] = of_unit
+        return found
 
     def _read_from(self, rows: Rows) -> Iterator[tuple[Rows, Segment, Units]]:
         """Yield which of some rows lie in a segment, and as which of its units; a thousand at a time."""

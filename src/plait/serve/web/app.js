@@ -1,234 +1,272 @@
-// The search page. It talks to its own service only; the token lives in this tab and nowhere else.
-"use strict";
+// The search page: puts its rooms together, asks the service, and keeps the browser's history.
 
-const at = (id) => document.getElementById(id);
-const [text, note, hits, file, viewer] = ["text", "note", "hits", "file", "viewer"].map(at);
+import { Box } from "/box.js";
+import { at, button, counted, icon, later, make, say } from "/elements.js";
+import { Filters } from "/filters.js";
+import { listen } from "/keys.js";
+import { Library } from "/library.js";
+import { address, body, fromAddress, Question } from "/query.js";
+import { Results } from "/results.js";
+import { call, read, setToken, takeToken } from "/service.js";
+import { Viewer } from "/viewer.js";
 
-let picture = null; // the File or Blob that is asked with
+const PATIENCE = 150; // milliseconds before a search shows that it is under way
+const SHORT = 200; // milliseconds in which several changes are one
+const IMAGES = /^image\//;
+
+let question = new Question();
 let asking = null; // AbortController of the running search
-let asked = ""; // the id of the query whose hits are shown
-let urls = []; // object URLs of shown pictures, freed with the next search
+let asked = ""; // id by which the service remembers the query
+let shown = null; // key in `asks` of what is shown
+const asks = new Map(); // key of a history entry -> its question, with pictures
 
-takeToken();
+const again = later(() => { if (shown || !question.isEmpty) search(); }, SHORT);
+const box = new Box(question, again);
+const filters = new Filters(question, again);
+const library = new Library(learnAgain);
+const viewer = new Viewer({ ask: (file, region) => box.addPictures([file], region), closed: viewerClosed });
+const results = new Results({ open, like: (hit, weight) => box.addLike(hit, weight), judge, more, distant: () => search({ distant: true }) });
+
+listen({ focusBox: () => { showSearch(); box.focus(); }, back });
 at("ask").addEventListener("submit", (event) => { event.preventDefault(); search(); });
 at("unlock").addEventListener("submit", unlock);
-at("pick").addEventListener("click", () => file.click());
-at("drop-image").addEventListener("click", () => { setPicture(null); text.focus(); });
-file.addEventListener("change", () => { setPicture(file.files[0] ?? null); file.value = ""; });
-document.addEventListener("paste", pasted);
-document.addEventListener("dragover", (event) => { event.preventDefault(); at("box").classList.add("over"); });
-document.addEventListener("dragleave", () => at("box").classList.remove("over"));
-document.addEventListener("drop", dropped);
-document.addEventListener("keydown", pressed);
-viewer.addEventListener("click", () => viewer.close());
-text.focus();
+at("again").addEventListener("click", begin);
+at("to-library").addEventListener("click", () => (at("library").hidden ? showLibrary() : showSearch()));
+document.querySelector(".brand").addEventListener("click", startAnew);
+document.addEventListener("locked", locked);
+window.addEventListener("popstate", popped);
+listenForDrops();
 
-// The address holds the token behind "#", which browsers never send; it goes from the address at once.
-function takeToken() {
-  const given = new URLSearchParams(location.hash.slice(1)).get("token");
-  if (given) {
-    sessionStorage.setItem("token", given);
-    history.replaceState(null, "", location.pathname);
+if (takeToken()) begin();
+else locked();
+
+async function begin() {
+  at("away").hidden = true;
+  try {
+    const [status] = await Promise.all([library.learn(), filters.learn()]);
+    drawStart(status);
+    if (location.hash === "#library") return showLibrary(false);
+    restore(fromAddress(location.hash));
+    box.focus();
+    if (!question.isEmpty) await search({ push: false });
+    else showStart();
+  } catch (error) {
+    say(error.status === 0 || error.status === 401 ? "" : error.message, true);
   }
-  at("unlock").hidden = Boolean(sessionStorage.getItem("token"));
+}
+
+async function learnAgain() {
+  await filters.learn();
+  drawStart(library.status);
+}
+
+function locked() {
+  at("unlock").hidden = false;
+  at("token").focus();
 }
 
 function unlock(event) {
   event.preventDefault();
-  sessionStorage.setItem("token", at("token").value.trim());
+  setToken(at("token").value);
   at("token").value = "";
   at("unlock").hidden = true;
   say("");
-  text.focus();
+  begin();
 }
 
-async function call(path, options = {}) {
-  const headers = { Authorization: `Bearer ${sessionStorage.getItem("token") ?? ""}` };
-  const reply = await fetch(path, { ...options, headers, credentials: "omit", redirect: "error" });
-  if (reply.ok) return reply;
-  const body = await reply.json().catch(() => ({}));
-  if (reply.status === 401) {
-    at("unlock").hidden = false;
-    at("token").focus();
-  }
-  throw new Error(body.detail ?? `the service answered ${reply.status}`);
-}
-
-async function search() {
-  const words = text.value.trim();
-  if (!words && !picture) return say("Type a few words, or add a picture.");
+// Ask the question as it stands now.
+async function search({ push = true, distant = false } = {}) {
+  if (question.isEmpty) { say("Type a few words, or add a picture."); return showStart(); }
+  if (question.wantsNothing) return say("Everything here is unwanted: say also what you want.", true);
+  showSearch();
   asking?.abort();
   asking = new AbortController();
-  const form = new FormData();
-  if (words) form.append("text", words);
-  if (picture) form.append("image", picture, "query");
+  const { signal } = asking;
+  const bones = setTimeout(() => { results.wait(); at("hits").setAttribute("aria-busy", "true"); }, PATIENCE);
   say("Searching…");
+  if (push && !distant) remember();
+  const mine = question.copy();
+  const facets = filters.facets;
   try {
-    const { signal } = asking;
-    const found = await (await call("/search", { method: "POST", body: form, signal })).json();
-    asked = found.query_id;
-    show(found.hits);
-    const count = found.hits.length;
-    say(count ? `${count} hit${count === 1 ? "" : "s"} in ${found.seconds.toFixed(2)} s` : "Nothing found.");
+    const answer = await read("/search", { method: "POST", body: body(mine, { distant, facets }), signal });
+    clearTimeout(bones);
+    tell(answer, mine, distant);
   } catch (error) {
-    if (error.name !== "AbortError") say(error.message, true);
+    clearTimeout(bones);
+    if (error.name === "AbortError") return;
+    results.clear();
+    say(error.status === 0 ? "" : error.message, true);
+  } finally {
+    if (asking.signal === signal) at("hits").removeAttribute("aria-busy");
   }
 }
 
-function show(found) {
-  urls.forEach((url) => URL.revokeObjectURL(url));
-  urls = [];
-  hits.replaceChildren(...found.map(card));
+function tell(answer, mine, distant) {
+  asked = answer.query_id;
+  results.show(answer, mine);
+  results.options = { distant };
+  filters.drawFacets(answer.facets ?? []);
+  const count = answer.hits.length;
+  const better = answer.next_cursor ? `The best ${counted(count, "hit")}` : counted(count, "hit");
+  const seconds = `in ${answer.seconds.toFixed(2)} s`;
+  if (count) say(`${better}${distant ? ", distant ones too," : ""} ${seconds}`);
+  else say(answer.nothing_good ? "Nothing good found." : "Nothing found.");
 }
 
-function card(hit) {
-  const item = make("li", "", "");
-  item.tabIndex = -1;
-  item.classList.toggle("bare", !hit.picture);
-  if (hit.picture) item.append(thumbnail(hit));
-  const body = make("div", "", "");
-  body.append(make("h2", "", `${hit.rank}. ${hit.title}`), make("p", "place", [hit.place, hit.source].filter(Boolean).join(" · ")));
-  if (hit.passage) body.append(make("p", "passage", hit.passage));
-  if (hit.caption) body.append(make("p", "caption", hit.caption));
-  const lanes = Object.entries(hit.lanes).map(([name, score]) => `${name} ${score.toFixed(2)}`);
-  body.append(make("p", "lanes", lanes.join("  ·  ")));
-  if (hit.page_picture) {
-    const button = make("button", "", `Show page ${hit.page ?? ""}`);
-    button.type = "button";
-    button.addEventListener("click", () => {
-      enlarge(hit.page_picture, `${hit.title}, ${hit.place}`);
-      tell(hit, { click: true }).catch(() => {});
-    });
-    body.append(button);
-  }
-  body.append(judging(hit));
-  item.append(body);
-  return item;
-}
-
-// Two buttons that say whether a hit answers the question; pressed again, one takes it back.
-function judging(hit) {
-  const group = make("span", "judging", "");
-  const buttons = [["Right", 1], ["Wrong", 0]].map(([name, grade]) => {
-    const button = make("button", "", name);
-    button.type = "button";
-    button.setAttribute("aria-pressed", "false");
-    button.setAttribute("aria-label", `${name}: ${hit.title}`);
-    button.addEventListener("click", async () => {
-      const back = button.getAttribute("aria-pressed") === "true";
-      try {
-        await tell(hit, { grade: back ? null : grade });
-        buttons.forEach((one) => one.setAttribute("aria-pressed", String(one === button && !back)));
-      } catch (error) {
-        say(error.message, true);
-      }
-    });
-    return button;
-  });
-  group.append(...buttons);
-  return group;
-}
-
-async function tell(hit, opinion) {
-  const body = JSON.stringify({ query: asked, unit: hit.unit_id, rank: hit.rank, ...opinion });
-  await call("/feedback", { method: "POST", body });
-}
-
-function thumbnail(hit) {
-  const button = make("button", "picture", "");
-  button.type = "button";
-  button.setAttribute("aria-label", `Enlarge: ${hit.caption || hit.title}`);
-  const image = make("img", "", "");
-  image.alt = hit.caption || `Picture from ${hit.title}`;
-  load(hit.picture).then((url) => { image.src = url; }, () => button.remove());
-  button.append(image);
-  button.addEventListener("click", () => {
-    enlarge(hit.picture, hit.caption);
-    tell(hit, { click: true }).catch(() => {});
-  });
-  return button;
-}
-
-// An <img> cannot send the token, so pictures are fetched and shown from memory.
-async function load(path) {
-  const url = URL.createObjectURL(await (await call(path)).blob());
-  urls.push(url);
-  return url;
-}
-
-async function enlarge(path, legend) {
+async function more(cursor) {
+  const { question: mine, options } = results;
   try {
-    at("large").src = await load(path);
-    at("large").alt = legend;
-    at("legend").textContent = legend;
-    viewer.showModal();
+    const answer = await read("/search", { method: "POST", body: body(mine, { ...options, cursor, facets: filters.facets }) });
+    results.append(answer);
+    say(`${counted(answer.hits.length, "more hit")}.`);
   } catch (error) {
     say(error.message, true);
   }
 }
 
-function setPicture(chosen) {
-  if (chosen && !chosen.type.startsWith("image/")) return say("That is not a picture.", true);
-  if (at("thumb").src) URL.revokeObjectURL(at("thumb").src);
-  at("thumb").removeAttribute("src");
-  picture = chosen;
-  at("chip").hidden = !picture;
-  if (picture) at("thumb").src = URL.createObjectURL(picture);
+async function open(hit) {
+  history.pushState({ key: shown, viewer: true }, "", location.href); // so that Back closes the viewer
+  if (hit.rank) judge(hit, { click: true }, false);
+  await viewer.open(hit, question.texts.filter(({ weight }) => weight > 0).map(({ text }) => text));
 }
 
-function pasted(event) {
-  const pastedFile = [...(event.clipboardData?.files ?? [])].find((f) => f.type.startsWith("image/"));
-  if (!pastedFile) return;
-  event.preventDefault();
-  setPicture(pastedFile);
+function viewerClosed() {
+  if (history.state?.viewer) history.back();
 }
 
-function dropped(event) {
-  event.preventDefault();
-  at("box").classList.remove("over");
-  if (event.dataTransfer?.files.length) setPicture(event.dataTransfer.files[0]);
-}
-
-function pressed(event) {
-  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
-    event.preventDefault();
-    text.focus();
-    text.select();
-  } else if (viewer.open || event.isComposing) {
-    return; // the dialog closes itself on Escape
-  } else if (event.key === "Escape") {
-    escape();
-  } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
-    move(event, event.key === "ArrowDown" ? 1 : -1);
-  } else if (event.key === "Enter" && document.activeElement?.parentElement === hits) {
-    document.activeElement.classList.toggle("open");
+// Tell the service what somebody says of a hit; return whether it took it.
+async function judge(hit, opinion, aloud = true) {
+  try {
+    await call("/feedback", { method: "POST", body: { query: asked, unit: hit.unit_id, rank: hit.rank, ...opinion } });
+    return true;
+  } catch (error) {
+    if (aloud) say(error.message, true);
+    return false;
   }
 }
 
-// Escape goes back one step: from a hit to the box, then the picture goes, then the words.
-function escape() {
-  if (document.activeElement !== text) text.focus();
-  else if (picture) setPicture(null);
-  else text.value = "";
+// Keep the question under the history's newest entry. Its words are in the address, its pictures only here.
+function remember() {
+  const place = address(question);
+  const same = shown && asks.has(shown) && location.hash === place;
+  const key = same ? shown : crypto.randomUUID();
+  asks.set(key, question.copy());
+  if (!same) history.pushState({ key }, "", place);
+  shown = key;
 }
 
-function move(event, step) {
-  const items = [...hits.children];
-  if (!items.length) return;
+function restore(restored) {
+  question = restored;
+  box.show(question);
+  filters.show(question);
+}
+
+function popped(event) {
+  if (viewer.isOpen) viewer.close();
+  const key = event.state?.key ?? null;
+  if (location.hash === "#library") return showLibrary(false);
+  if (key && key === shown && at("library").hidden) return;
+  shown = key;
+  restore(asks.get(key)?.copy() ?? fromAddress(location.hash));
+  if (question.isEmpty) showStart();
+  else search({ push: false });
+}
+
+function startAnew(event) {
   event.preventDefault();
-  const next = items.indexOf(document.activeElement?.closest("#hits > li")) + step;
-  if (next < 0) text.focus();
-  else items[Math.min(next, items.length - 1)].focus();
+  restore(new Question());
+  shown = null;
+  history.pushState(null, "", location.pathname);
+  showStart();
+  say("");
+  box.focus();
 }
 
-function make(tag, kind, words) {
-  const element = document.createElement(tag);
-  if (kind) element.className = kind;
-  element.textContent = words; // never innerHTML: titles and passages come from documents
-  return element;
+// One of the page's three views.
+function view(name) {
+  at("start").hidden = name !== "start";
+  at("found").hidden = name !== "found";
+  at("library").hidden = name !== "library";
+  at("ask").hidden = name === "library";
+  at("to-library").setAttribute("aria-pressed", String(name === "library"));
+  document.body.dataset.view = name;
 }
 
-function say(words, bad = false) {
-  note.textContent = words;
-  note.classList.toggle("bad", bad);
+function showStart() {
+  asking?.abort();
+  results.clear();
+  view("start");
+}
+
+function showSearch() {
+  if (!at("found").hidden) return;
+  if (at("hits").childElementCount || !question.isEmpty) view("found");
+  else view("start");
+}
+
+function showLibrary(push = true) {
+  if (push) history.pushState({ key: null }, "", "#library");
+  shown = null;
+  say("");
+  view("library");
+  library.show();
+}
+
+// The first thing one sees: how to begin.
+function drawStart({ documents, units, figures }) {
+  if (!documents) return at("start").replaceChildren(...emptyLibrary());
+  const holds = `${counted(documents, "document")} with ${counted(units, "page or section", "pages and sections")} and ${counted(figures, "figure")}`;
+  const hints = [
+    ["search", "Ask in your own words; a whole question works best."],
+    ["picture", "Paste, drop or pick a picture, alone or with words: “how do I change this?”"],
+    ["crop", "Choose a region of a picture, or of any page you open, and search with that."],
+  ].map(([name, words]) => make("li", {}, icon(name), make("span", { words })));
+  at("start").replaceChildren(make("ul", { kind: "hints" }, ...hints), make("p", { kind: "holds", words: holds }));
+}
+
+function emptyLibrary() {
+  const may = library.rights.has("add");
+  const advice = may ? "Drop files anywhere on this page, or choose some: PDF, Office, Markdown, HTML, pictures, archives." : "Ask the owner to add some.";
+  const add = may ? [button("Add documents…", () => { showLibrary(); library.input.click(); }, { kind: "primary" })] : [];
+  return [make("div", { kind: "nothing" }, icon("books"), make("h2", { words: "There are no documents here yet" }), make("p", { words: advice }), ...add)];
+}
+
+// Escape goes back one step: from a hit or the library to the box, then parts go, then the words.
+function back() {
+  for (const id of ["filtering", "advanced"]) {
+    if (at(id).contains(document.activeElement)) return at(`to-${id === "filtering" ? "filter" : id}`).click();
+  }
+  if (!at("library").hidden) { showSearch(); return box.focus(); }
+  if (document.activeElement !== at("text")) return at("text").focus();
+  if (question.parts.length) {
+    question.parts = question.parts.slice(0, -1);
+    restore(question);
+    again();
+  } else box.clear();
+}
+
+// A picture may be meant as a question or as a document, so it is asked by where it is dropped.
+function listenForDrops() {
+  const room = at("dropping");
+  const holdsFiles = (event) => event.dataTransfer?.types.includes("Files");
+  document.addEventListener("dragover", (event) => {
+    if (!holdsFiles(event) || document.querySelector("dialog[open]")) return;
+    event.preventDefault();
+    room.hidden = false;
+    const pictures = [...event.dataTransfer.items].every(({ type }) => IMAGES.test(type));
+    room.classList.toggle("documents", !pictures || !at("library").hidden);
+    for (const zone of room.children) zone.classList.toggle("over", zone === event.target.closest?.("[data-drop]"));
+  });
+  document.addEventListener("dragleave", (event) => { if (!event.relatedTarget) room.hidden = true; });
+  document.addEventListener("drop", (event) => {
+    if (!holdsFiles(event)) return;
+    event.preventDefault();
+    room.hidden = true;
+    const files = [...event.dataTransfer.files];
+    const zone = event.target.closest?.("[data-drop]")?.dataset.drop;
+    const meant = zone ?? (at("library").hidden && files.every(({ type }) => IMAGES.test(type)) ? "ask" : "add");
+    if (meant === "ask") return box.addPictures(files);
+    showLibrary();
+    library.add(files);
+  });
 }

@@ -1,0 +1,1 @@
+"""The HTTP service under load: a large library, clients, and what an answer costs."""

@@ -1,0 +1,115 @@
+"""Documents of a library a page at a time, read without reading all of them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from plait.errors import InputError
+from plait.index.base import Snapshot, StoredDocument
+from plait.schema import Filter, Unit
+
+if TYPE_CHECKING:
+    from plait.library.library import Library
+
+_Key = tuple[str, str]  # source and id: the order of documents
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Some documents in their order, by source and then id.
+
+    Attributes:
+        documents: of this page.
+        total: how many there are on all pages.
+        next: asks for the page after; "" on the last. It stays good while documents come and go.
+    """
+
+    documents: tuple[StoredDocument, ...]
+    total: int
+    next: str = ""
+
+
+def listed(library: Library, *, after: str = "", limit: int = 50, filters: Sequence[Filter] = ()) -> Listing:
+    """Return a page of the documents that have a unit which the filters let through.
+
+    Args:
+        after: `Listing.next` of the page before; "" for the first.
+        limit: documents on the page, at least 1.
+
+    Raises:
+        InputError: `after` is none that was given.
+        QueryError: a filter that cannot be meant, or on a field that no document has.
+    """
+    snapshot = library.searcher().snapshot
+    rows = snapshot.documents_of()
+    ids = [*rows]
+    mask = snapshot.mask(filters)
+    if mask is not None:
+        ids = [ids[owner] for owner in np.unique(snapshot.owners[mask])]
+    key = partial(_key, library, snapshot, rows)
+    first = bisect_right(ids, _read(after), key=key) if after else 0
+    shown = tuple(_stored(library, snapshot, rows, id) for id in ids[first : first + limit])
+    last = first + len(shown) >= len(ids)
+    return Listing(shown, len(ids), "" if last else _written(shown[-1]))
+
+
+def document_of(library: Library, document_id: str) -> StoredDocument | None:
+    """Return what is known of one document; None if there is none of that id."""
+    snapshot = library.searcher().snapshot
+    rows = snapshot.documents_of()
+    return _stored(library, snapshot, rows, document_id) if document_id in rows else None
+
+
+def unit_of(library: Library, unit_id: str) -> tuple[Unit, StoredDocument, str, str] | None:
+    """Return a unit with its document and the ids of the units before and after, "" where there are none.
+
+    Pictures have paths as they are stored. None if there is no unit of that id.
+    """
+    snapshot = library.searcher().snapshot
+    document, _, ordinal = unit_id.rpartition(":")
+    rows = snapshot.documents_of().get(document, ())
+    if not (ordinal.isascii() and ordinal.isdecimal() and len(ordinal) <= 9 and int(ordinal) < len(rows)):
+        return None
+    place = int(ordinal)
+    unit, stored = snapshot.units(rows[place : place + 1])[0]
+    if unit.id != unit_id:
+        return None
+    before = f"{document}:{place - 1}" if place else ""
+    return unit, stored, before, f"{document}:{place + 1}" if place + 1 < len(rows) else ""
+
+
+def _key(library: Library, snapshot: Snapshot, rows: Mapping[str, Sequence[int]], id: str) -> _Key:
+    return _stored(library, snapshot, rows, id).source, id
+
+
+def _stored(
+    library: Library, snapshot: Snapshot, rows: Mapping[str, Sequence[int]], id: str
+) -> StoredDocument:
+    if rows[id]:
+        return snapshot.units(rows[id][:1])[0][1]
+    return next(document for document in library.documents() if document.id == id)  # holds no unit: rare
+
+
+def _written(document: StoredDocument) -> str:
+    return base64.urlsafe_b64encode(json.dumps([document.source, document.id]).encode()).decode()
+
+
+def _read(after: str) -> _Key:
+    try:
+        source, id = json.loads(base64.urlsafe_b64decode(after.encode()))
+    except (binascii.Error, ValueError, TypeError, RecursionError) as error:
+        raise InputError(
+            "after must be `next` of the page before, as it came; leave it out to begin"
+        ) from error
+    if not isinstance(source, str) or not isinstance(id, str):
+        raise InputError("after must be `next` of the page before, as it came; leave it out to begin")
+    return source, id

@@ -1,0 +1,1 @@
+"""Why a hit was found: measured by leaving out, and shown only as far as deletions prove it."""

@@ -1,0 +1,132 @@
+"""A ranking without repetitions: what is nearly the same is folded under the best, and groups are limited."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from plait.index.base import Snapshot
+from plait.search.ranking import Place
+from plait.search.sameness import Content, Contents, content, nearly_same
+
+_NEAR = 0.05  # raw scores of near duplicates differ by no more than this,
+_NEAR_SHARE = 0.15  # or than this share of the larger: BM25 has no upper end
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What of a ranking is shown next.
+
+    Attributes:
+        places: in order.
+        folded: for each, the places further down that are nearly the same.
+        rest: what is left of the ranking.
+    """
+
+    places: Sequence[Place]
+    folded: Sequence[Sequence[Place]]
+    rest: Sequence[Place]
+
+
+@dataclass(slots=True)
+class Groups:
+    """How many hits of each group may be shown.
+
+    Attributes:
+        limits: field -> at most so many hits that share its value.
+        values: field -> row -> the value's code, -1 for none.
+        shown: how many there were of each field's values so far.
+    """
+
+    limits: Mapping[str, int]
+    values: Mapping[str, Sequence[int]]
+    shown: Counter[tuple[str, int]] = field(default_factory=Counter)
+
+    def take(self, row: int) -> bool:
+        """Return whether another hit of this unit may be shown, and count it if so."""
+        groups = [(name, int(self.values[name][row])) for name in self.limits]
+        known = [group for group in groups if group[1] >= 0]
+        if any(self.shown[group] >= self.limits[group[0]] for group in known):
+            return False
+        self.shown.update(known)
+        return True
+
+
+def chosen(
+    places: Sequence[Place],
+    snapshot: Snapshot,
+    *,
+    k: int,
+    fold: bool,
+    groups: Groups,
+    contents: Contents,
+    pictures: Path | None,
+) -> Chosen:
+    """Return the first k places to show, each with those below it that are nearly the same.
+
+    Only places whose raw scores are near each other in every lane are compared: near duplicates score alike.
+
+    Args:
+        contents: what is known of places already, by their keys.
+        pictures: where the paths of pictures begin.
+    """
+    left, taken, folded = list(places), list[Place](), list[list[Place]]()
+    look = _Looking(snapshot, contents)
+    while left and len(taken) < k:
+        best = left.pop(0)
+        if not groups.take(best.row):
+            continue
+        alike = [place for place in left if _near(best, place)] if fold else []
+        same = _same(best, alike, look, pictures)
+        gone = {_name(place) for place in same}
+        left = [place for place in left if _name(place) not in gone]
+        taken.append(best)
+        folded.append(same)
+    return Chosen(taken, folded, left)
+
+
+class _Looking:
+    """Contents of places, read when they are first asked for."""
+
+    def __init__(self, snapshot: Snapshot, contents: Contents) -> None:
+        self._snapshot = snapshot
+        self._contents = contents
+
+    def at(self, places: Sequence[Place]) -> list[Content]:
+        """Return the contents of some places."""
+        rows = self._snapshot.keys([place.row for place in places]).tolist()
+        keys = [(row, place.part) for row, place in zip(rows, places, strict=True)]
+        found = {key: self._contents.get(key) for key in keys}
+        missing = [(key, place) for key, place in zip(keys, places, strict=True) if found[key] is None]
+        units = self._snapshot.units([place.row for _, place in missing])
+        for (key, place), (unit, _) in zip(missing, units, strict=True):
+            found[key] = read = content(unit, place.part)
+            self._contents.keep(key, read)
+        return [there for key in keys if (there := found[key]) is not None]
+
+
+def _same(best: Place, alike: Sequence[Place], look: _Looking, pictures: Path | None) -> list[Place]:
+    if not alike:
+        return []
+    first, *others = look.at([best, *alike])
+    return [
+        place
+        for place, other in zip(alike, others, strict=True)
+        if place.row != best.row and nearly_same(first, other, pictures)
+    ]
+
+
+def _near(one: Place, other: Place) -> bool:
+    if one.lanes.keys() != other.lanes.keys():
+        return False
+    return all(
+        math.isclose(score, other.lanes[lane], abs_tol=_NEAR, rel_tol=_NEAR_SHARE)
+        for lane, score in one.lanes.items()
+    )
+
+
+def _name(place: Place) -> Hashable:
+    return place.row, place.part

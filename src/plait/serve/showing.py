@@ -1,0 +1,102 @@
+"""What the library returns as clients get it: addresses on this service in place of paths on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from plait.data.parts import Part
+from plait.index.base import StoredDocument
+from plait.rag.answer import Answer
+from plait.schema import Explanation, Hit, Hits, Picture, Segment, Unit
+
+Json = dict[str, Any]
+
+
+def shown_hits(hits: Hits) -> Json:
+    """Return an answer's JSON form."""
+    return hits.changed(_addressed).to_dict()
+
+
+def shown_answer(answer: Answer) -> Json:
+    """Return a written answer's JSON form."""
+    return {
+        **answer.to_dict(),
+        "citations": [
+            {**asdict(one), **_pictures(one.unit_id, one.picture, one.page_picture)}
+            for one in answer.citations
+        ],
+    }
+
+
+def shown_explanation(explanation: Explanation) -> Json:
+    """Return an explanation's JSON form."""
+    unit_id = unit_of(explanation.id)
+    values = explanation.to_dict()
+    if explanation.heat is not None:
+        values["heat"]["picture"] = _picture(unit_id, explanation.heat.picture)
+    return {**values, "page_picture": _page(unit_id) if explanation.page_picture else None}
+
+
+def shown_part(part: Part) -> Json:
+    """Return a part's JSON form."""
+    return {**asdict(part), "picture": _of_part(part)}
+
+
+def shown_unit(unit: Unit, document: StoredDocument, *, previous: str, following: str) -> Json:
+    """Return a unit's JSON form, with what a reader wants to know of its document.
+
+    Args:
+        previous, following: ids of its neighbours; "" where there is none.
+    """
+    return {
+        **asdict(unit),
+        "figures": [_segment(unit.id, figure) for figure in unit.figures],
+        "tables": [_segment(unit.id, table) for table in unit.tables],
+        "page_picture": _page(unit.id) if unit.page_picture else None,
+        "previous": previous,
+        "next": following,
+        "source": document.source,
+        "metadata": dict(document.metadata),
+    }
+
+
+def unit_of(part_id: str) -> str:
+    """Return the id of the unit that a part belongs to: "D:4" of "D:4.f0"; its own of a unit or document."""
+    document, colon, place = part_id.rpartition(":")
+    return f"{document}{colon}{place.partition('.')[0]}"
+
+
+def _addressed(hit: Hit) -> Hit:
+    return replace(hit, **_pictures(hit.unit_id, hit.picture, hit.page_picture))
+
+
+def _pictures(unit_id: str, picture: str | None, page_picture: str | None) -> Mapping[str, Any]:
+    return {
+        "picture": _picture(unit_id, picture) if picture else None,
+        "page_picture": _page(unit_id) if page_picture else None,
+    }
+
+
+def _segment(unit_id: str, segment: Segment) -> Json:
+    return {**asdict(segment), "picture": _stored(unit_id, segment.picture)}
+
+
+def _of_part(part: Part) -> str | None:
+    return _page(part.id) if part.kind == "page" and part.picture else _stored(unit_of(part.id), part.picture)
+
+
+def _stored(unit_id: str, picture: Picture | None) -> str | None:
+    return None if picture is None else _picture(unit_id, picture.path)
+
+
+def _picture(unit_id: str, path: str) -> str:
+    """Return a picture's address; its file is named by its content."""
+    return f"/units/{quote(unit_id, safe=':')}/picture?sha256={Path(path).stem}"
+
+
+def _page(unit_id: str) -> str:
+    return f"/units/{quote(unit_id, safe=':')}/page"

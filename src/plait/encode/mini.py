@@ -303,6 +303,39 @@ class MiniEncoder:
         parts = dict(zip(stages, torch.split(cells, widths, dim=-1), strict=True))
         return [parts[stage] for stage in joint.stages]
 
+    # --- what an explanation asks ---
+
+    def word_products(self, asked: QueryVectors, unit: Unit, passage: str) -> list[tuple[int, int, float]]:
+        """Return what each token of a passage adds to its cosine with the query's words, in order.
+
+        A passage's vector is the mean of its tokens' states, so its cosine is their sum, and without a
+        token it falls by about what the token's state adds beyond its share of the vector's length. Tokens
+        beyond what the tower reads at once, and a query without words, give none.
+
+        Returns:
+            (start, end, what it adds), in characters of the passage.
+        """
+        if "text" not in asked.fields:
+            return []
+        head = f"{heading_of(unit)}\n"
+        states, _ = self._towers.states([head + passage])
+        every = states[-1][0].numpy()  # (n, d), special tokens at both ends
+        query = asked.weights["text"] @ asked.fields["text"][:, 0]
+        length = np.linalg.norm(every.sum(0))
+        mean = every.sum(0) / length
+        added = (every @ query - (mean @ query) * (every @ mean)) / length
+        tokens = zip(self._towers.limit.offsets(head + passage), added[1:-1].tolist(), strict=False)
+        return [
+            (start - len(head), end - len(head), one)
+            for (start, end), one in tokens
+            if end > start >= len(head)
+        ]
+
+    def token_grid(self, field: str) -> tuple[int, int] | None:
+        """Return the rows and columns of the cells that a figure's tokens stand for; None for other fields."""
+        grid = self._config.heads.grid
+        return (grid, grid) if field == "image_tokens" else None
+
     # --- what is read on first use ---
 
     @cached_property

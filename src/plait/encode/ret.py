@@ -23,6 +23,7 @@ from plait.encode.threads import SideBySide
 from plait.encode.windows import TextLimit
 from plait.errors import ModelError
 from plait.model import backbones, hub
+from plait.model.gates import watched_gates
 from plait.model.inference.fast import prepare
 from plait.model.ret.modeling_ret import RetForRetrieval
 from plait.model.ret.processing_ret import RetProcessor
@@ -182,6 +183,20 @@ class RetEncoder:
         parts, weights = query_parts(query, images, self._limit)
         vectors = self._encode(parts, self._open, self._model.encode_queries)
         return QueryVectors({FIELD: vectors}, {FIELD: weights})
+
+    def gates(self, query: Query) -> dict[str, float]:
+        """Return the mean input gate of "text" and of "image", in [0, 1], as the query's first part is read.
+
+        That is all its texts, or as much of them as is read at once, with its first image. A side that is
+        not there has none.
+
+        Raises:
+            QueryError: as in `encode_query`.
+        """
+        parts, _ = query_parts(query, asked_images(query, max_pixels=self._max_pixels), self._limit)
+        with watched_gates(self._model) as opened:
+            self._encode(parts[:1], self._open, self._model.encode_queries)
+        return {side: sum(steps) / len(steps) for side, steps in opened.items() if steps}
 
     def _encode(
         self, parts: Sequence[_Part], open_one: Callable[[Image], PillowImage.Image], encode: _Encode

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from plait.scoring.mixture import MixtureParameters
 from plait.search.fusion import Method, fuse
-from plait.search.searcher import evident
+from plait.search.comparing import evident
 
 BM25, TEXT, IMAGE = "bm25", "text", "image"
 BASELINE_MODEL = "plait-mini"  # whose lanes these are, whatever model is evaluated

@@ -268,7 +268,7 @@ class TableSnapshot:
             return np.asarray(counts[0] > 0)
         held = np.zeros(len(self), np.bool_)
         for batch, places in self._order.read(["unit"]):
-            # Quotes inside a string are escaped, so this is the key and no words; empty lists are not written.
+            # Quotes in a string are escaped, so this is the key and no words; empty lists are not written.
             has = pc.match_substring(batch["unit"], f'"{items}s": [{{')
             held[places] = has.to_numpy(zero_copy_only=False)
         return held

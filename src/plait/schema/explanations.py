@@ -59,7 +59,8 @@ class Explanation:
         score, confidence: as of the hit.
         parts: "text 1", "image 1", "like 1" ... -> its share.
         lanes: lane -> its share.
-        sides: "text" and "image" -> the share of words and of pictures.
+        sides: "text" and "image" -> the share of the unit's words and of its pictures; in a field that reads
+            both together, of the query's.
         gates: as the recurrent cell of a ReT model reports them, "text" and "image"; empty for others.
         passage: the words that matched best.
         words: of the passage, in order.

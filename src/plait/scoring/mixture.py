@@ -104,45 +104,56 @@ def mixture(lanes: Lanes, parameters: MixtureParameters) -> NDArray[np.float32]:
             "expected one of the lanes text, bm25, image_tokens, image, figure_words, ret; "
             f"got {sorted(lanes)}"
         )
-    nowhere = np.all([np.isnan(lane) for lane in known], axis=0)
+    nowhere = np.logical_and.reduce([np.isnan(lane) for lane in known])
     score = _words_evidence(lanes, parameters, len(known[0]))
     if any(name in lanes for name in _IMAGE):
-        score += np.logaddexp(0.0, _image_evidence(lanes, parameters))
+        _add_image_evidence(score, lanes, parameters)
     if "ret" in lanes and parameters.ret:
         score += parameters.ret * _or_mean(lanes["ret"])
-    return np.where(nowhere, np.nan, score).astype(np.float32)
+    score[nowhere] = np.nan
+    return score.astype(np.float32)
 
 
 def _words_evidence(lanes: Lanes, parameters: MixtureParameters, units: int) -> NDArray[np.float64]:
     """Return (N,) what the words say: they are written in a unit, or one of its figures shows it."""
-    written = [getattr(parameters, name) * _or_mean(lanes[name]) for name in _TEXT if name in lanes]
-    score: NDArray[np.float64] = sum(written, np.zeros(units))
+    written = [name for name in _TEXT if name in lanes]
+    score = np.zeros(units)
+    for name in written:
+        share = _or_mean(lanes[name])
+        share *= getattr(parameters, name)
+        score += share
     if "figure_words" not in lanes or not parameters.figure_words:
         return score
-    shown = parameters.figure_words * lanes["figure_words"].astype(np.float64) + parameters.figure_bias
-    if not written:
-        return np.where(np.isnan(shown), np.nanmin(shown, initial=0.0), shown)
-    return np.logaddexp(score, np.where(np.isnan(shown), -np.inf, shown))
+    lane = lanes["figure_words"]
+    there = np.flatnonzero(~np.isnan(lane))  # logarithms of the few units with figures, not of all
+    shown = parameters.figure_words * lane[there].astype(np.float64) + parameters.figure_bias
+    if written:
+        score[there] = np.logaddexp(score[there], shown)
+    else:
+        score[:] = shown.min(initial=0.0)
+        score[there] = shown
+    return score
 
 
-def _image_evidence(lanes: Lanes, parameters: MixtureParameters) -> NDArray[np.float64]:
-    """Return (N,) v(d), -inf for a unit without figures.
+def _add_image_evidence(score: NDArray[np.float64], lanes: Lanes, parameters: MixtureParameters) -> None:
+    """Add log(1 + exp(v(d))) to the scores of units that have figures; v of the others is -inf.
 
     With one of the two image lanes absent, the other stands in for it.
     """
     present = [name for name in _IMAGE if name in lanes]
     total = sum(getattr(parameters, name) for name in _IMAGE)
     share = sum(getattr(parameters, name) for name in present) or 1.0
-    evidence = sum(
-        (getattr(parameters, name) * total / share * lanes[name].astype(np.float64) for name in present),
-        np.full(len(lanes[present[0]]), parameters.image_bias),
-    )
-    return np.where(np.isnan(evidence), -np.inf, evidence)
+    there = np.flatnonzero(~np.any([np.isnan(lanes[name]) for name in present], axis=0))
+    evidence = np.full(len(there), parameters.image_bias)
+    for name in present:
+        evidence += getattr(parameters, name) * total / share * lanes[name][there].astype(np.float64)
+    score[there] += np.logaddexp(0.0, evidence)
 
 
 def _or_mean(lane: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the lane with the mean of those there are in place of each NaN."""
-    there = ~np.isnan(lane)
-    if there.all():
-        return lane.astype(np.float64)
-    return np.where(there, lane, lane[there].mean() if there.any() else 0.0).astype(np.float64)
+    missing = np.isnan(lane)
+    filled = lane.astype(np.float64)
+    if missing.any():
+        filled[missing] = lane[~missing].mean() if not missing.all() else 0.0
+    return filled

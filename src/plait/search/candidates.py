@@ -16,10 +16,18 @@ from plait.search.rescoring import leading, rescored
 Rows = NDArray[np.intp]
 Exact = Callable[[str, Rows], Scores]
 Fuse = Callable[[dict[str, Scores]], Scores]
+FuseSome = Callable[[dict[str, Scores], Rows], Scores]
 
 
 def ranked(
-    lanes: dict[str, Scores], rough: Sequence[str], exact: Exact, fuse: Fuse, *, k: int, recall: float
+    lanes: dict[str, Scores],
+    rough: Sequence[str],
+    exact: Exact,
+    fuse: Fuse,
+    *,
+    k: int,
+    recall: float,
+    fuse_some: FuseSome | None = None,
 ) -> tuple[Scores, SearchPlan]:
     """Fuse lanes, the rough ones made exact for as many of the best units as the recall needs.
 
@@ -30,6 +38,7 @@ def ranked(
         fuse: combines all lanes, in (N,).
         k: how many of the best are wanted.
         recall: the share of the exact best k that the answer must hold, in expectation; 1 looks at all.
+        fuse_some: combines all lanes for some rows, as `fuse` does among all; None takes them from `fuse`.
 
     Returns:
         (N,) fused scores, NaN for a unit that was not looked at exactly; and what was done.
@@ -52,7 +61,10 @@ def ranked(
         for lane in rough:
             lanes[lane][rows] = exact(lane, rows)
         # One lane alone is ranked by its own scores, whose order no fusion changes.
-        return lanes[rough[0]][rows] if len(lanes) == 1 else fuse(lanes)[rows]
+        return lanes[rough[0]][rows] if len(lanes) == 1 else fused_at(rows)
+
+    def fused_at(rows: Rows) -> Scores:
+        return fuse(lanes)[rows] if fuse_some is None else fuse_some(lanes, rows)
 
     start = lanes[rough[0]] if len(lanes) == 1 else fused
     there = np.flatnonzero(~np.isnan(start))  # a filter may leave few of many
@@ -61,7 +73,7 @@ def ranked(
     found = rescored(start[there], lambda places: again(there[places]), k=k, recall=recall, also=also)
     looked_at = there[found.rows]
     exactly = np.full(len(fused), np.nan, np.float32)
-    exactly[looked_at] = fuse(lanes)[looked_at]
+    exactly[looked_at] = fused_at(looked_at)
     return exactly, SearchPlan(
         units=units,
         rescored=len(found.rows),
@@ -86,15 +98,20 @@ def _levelled(rough: Scores, exact: Callable[[Rows], Scores]) -> Scores:
     """
     there = np.flatnonzero(~np.isnan(rough))
     every = rough[there].astype(np.float64)
-    if every.size < 2 or every.std() < _NO_SPREAD:
+    if every.size < 2:
+        return rough
+    middle = every.mean()
+    variance = every.var(mean=middle)
+    deviation = np.sqrt(variance)
+    if deviation < _NO_SPREAD:
         return rough
     some = np.linspace(0, len(there) - 1, min(_SAMPLE, len(there))).astype(np.intp)
     seen, wanted = every[some], exact(there[some]).astype(np.float64)
     slope = ((seen - seen.mean()) * (wanted - wanted.mean())).mean() / max(seen.var(), _NO_SPREAD**2)
     unexplained = wanted - wanted.mean() - slope * (seen - seen.mean())
-    mean = wanted.mean() + slope * (every.mean() - seen.mean())
-    spread = np.sqrt(slope**2 * every.var() + unexplained.var())
-    levelled: Scores = (mean + spread / every.std() * (rough - every.mean())).astype(np.float32)
+    mean = wanted.mean() + slope * (middle - seen.mean())
+    spread = np.sqrt(slope**2 * variance + unexplained.var())
+    levelled: Scores = (mean + spread / deviation * (rough - middle)).astype(np.float32)
     return levelled
 
 

@@ -41,13 +41,11 @@ class Comparison:
         self.wanted = wanted
         self.unwanted = unwanted
         self._fusing = fusing
-        self._asked = {"": wanted} | {f"less {n} ": part.asked for n, part in enumerate(unwanted)}
+        self._asked: dict[str, tuple[Asked, str]] = {}
         self._scores: dict[str, Scores] = {}
         self._rough: list[str] = []
-        for whose, asked in self._asked.items():
-            scores, rough = asked.rough_scores()
-            self._scores |= {whose + lane: there for lane, there in scores.items()}
-            self._rough += [whose + lane for lane in rough]
+        self._named = [self._ask(wanted, "")]
+        self._named += [self._ask(part.asked, f"less {n} ") for n, part in enumerate(unwanted)]
         if allowed is not None:
             for there in self._scores.values():
                 there[~allowed] = np.nan
@@ -55,25 +53,42 @@ class Comparison:
     @property
     def lanes(self) -> Mapping[str, Scores]:
         """Lane -> (N,) scores of the wanted parts."""
-        return self._of("", self._scores)
+        return _lanes(self._named[0], self._scores)
 
     @property
     def against(self) -> Sequence[Mapping[str, Scores]]:
         """For each unwanted part, lane -> (N,) scores."""
-        return [self._of(whose, self._scores) for whose in self._asked if whose]
+        return [_lanes(names, self._scores) for names in self._named[1:]]
 
-    def compared(self, k: int, recall: float) -> tuple[Fused, SearchPlan]:
+    def compared(self, k: int, recall: float, *, whole: bool = True) -> tuple[Fused, SearchPlan]:
         """Return (N,) scores, NaN for units that were not compared exactly, and how many were.
 
         Args:
             k: how many of the best are to be right, to the recall.
+            whole: whether units are to be found; of their parts, some may be free of what is unwanted.
 
         Raises:
             InputError: a recall outside (0, 1].
         """
-        fused, plan = ranked(self._scores, self._rough, self._exact, self._fused, k=k, recall=recall)
+        fuse, some = (self._fused, self._fused_some) if whole else (self._wanted, self._wanted_some)
+        fused, plan = ranked(self._scores, self._rough, self._exact, fuse, k=k, recall=recall, fuse_some=some)
         how = {lane: plan.lanes[lane] for lane in self.lanes}
         return fused, SearchPlan(plan.units, plan.rescored, plan.recall, plan.expected_recall, how)
+
+    def compared_at(self, rows: Rows, recall: float, *, whole: bool = True) -> tuple[Fused, SearchPlan]:
+        """Return (N,) scores, NaN for all units but some, which are compared exactly.
+
+        Args:
+            rows: those units; one that a filter leaves out, or of which no lane speaks, gets NaN too.
+            recall, whole: as of `compared`, by which the scale of scores is found.
+        """
+        _, plan = self.compared(1, recall, whole=whole)
+        for name in self._rough:
+            known = rows[~np.isnan(self._scores[name][rows])]
+            self._scores[name][known] = self._exact(name, known)
+        fused = np.full(len(self.wanted.snapshot), np.nan, np.float32)
+        fused[rows] = (self._fused_some if whole else self._wanted_some)(self._scores, rows)
+        return fused, plan
 
     def on_scale(self, wanted: Lanes, against: Sequence[Lanes]) -> Fused:
         """Return (R,) what parts of units score among the units.
@@ -88,21 +103,45 @@ class Comparison:
         fused[~evident(wanted)] = np.nan
         return fused
 
+    def _ask(self, asked: Asked, prefix: str) -> dict[str, str]:
+        """Ask every lane of a query; return lane -> the name under which its scores are kept."""
+        scores, rough = asked.rough_scores()
+        self._rough += [prefix + lane for lane in rough]
+        for lane, there in scores.items():
+            self._scores[prefix + lane] = there
+            self._asked[prefix + lane] = asked, lane
+        return {lane: prefix + lane for lane in scores}
+
     def _fused(self, scores: dict[str, Scores]) -> Fused:
-        lanes = self._of("", scores)
+        fused = self._wanted(scores)
+        for part, names in zip(self.unwanted, self._named[1:], strict=True):
+            fused -= part.penalties(_lanes(names, scores))
+        return fused
+
+    def _fused_some(self, scores: dict[str, Scores], rows: Rows) -> Fused:
+        """Return (rows,) what `_fused` gives for some units."""
+        fused = self._wanted_some(scores, rows)
+        for part, names in zip(self.unwanted, self._named[1:], strict=True):
+            units = _lanes(names, scores)
+            fused -= part.penalties(_of_rows(units, rows), among=units)
+        return fused
+
+    def _wanted(self, scores: dict[str, Scores]) -> Fused:
+        lanes = _lanes(self._named[0], scores)
         fused = self._fusing.fused(lanes)
-        for whose, part in zip(list(self._asked)[1:], self.unwanted, strict=True):
-            fused -= part.penalties(self._of(whose, scores))
+        fused[~evident(lanes)] = np.nan
+        return fused
+
+    def _wanted_some(self, scores: dict[str, Scores], rows: Rows) -> Fused:
+        units = _lanes(self._named[0], scores)
+        lanes = _of_rows(units, rows)
+        fused = self._fusing.on_scale(lanes, units)
         fused[~evident(lanes)] = np.nan
         return fused
 
     def _exact(self, name: str, rows: Rows) -> Scores:
-        whose = next(one for one in reversed(self._asked) if name.startswith(one))
-        return self._asked[whose].exact_scores(name.removeprefix(whose), rows)
-
-    def _of(self, whose: str, scores: Mapping[str, Scores]) -> dict[str, Scores]:
-        named = {lane: whose + lane for lane in self._asked[whose].lanes}
-        return {lane: scores[name] for lane, name in named.items() if name in scores}
+        asked, lane = self._asked[name]
+        return asked.exact_scores(lane, rows)
 
 
 def evident(scores: Mapping[str, Scores]) -> NDArray[np.bool_]:
@@ -110,3 +149,11 @@ def evident(scores: Mapping[str, Scores]) -> NDArray[np.bool_]:
     speaks = [there > 0 if lane == BM25 else ~np.isnan(there) for lane, there in scores.items()]
     evident: NDArray[np.bool_] = np.logical_or.reduce(speaks)
     return evident
+
+
+def _lanes(names: Mapping[str, str], scores: Mapping[str, Scores]) -> dict[str, Scores]:
+    return {lane: scores[name] for lane, name in names.items()}
+
+
+def _of_rows(lanes: Lanes, rows: Rows) -> dict[str, Scores]:
+    return {lane: there[rows] for lane, there in lanes.items()}

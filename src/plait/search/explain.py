@@ -2,46 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from plait.index.base import Snapshot, StoredDocument
 from plait.index.lexical import words
-from plait.schema import Hit, Passage, Query, Segment, Unit
+from plait.schema import Hit, HitKind, Passage, Segment, TargetKind, Unit
 from plait.scoring.vectors import QueryVectors, VectorField
+from plait.search.kinds import named_part
+from plait.search.ranking import Place, Ranking
 
 
 def explained(
-    query: Query,
-    vectors: QueryVectors,
+    ranking: Ranking,
+    places: Sequence[Place],
     fields: Sequence[VectorField],
     snapshot: Snapshot,
     *,
-    rows: Sequence[int],
-    scores: Sequence[float],
-    lanes: Sequence[Mapping[str, float]],
     first_rank: int = 1,
 ) -> list[Hit]:
-    """Return a hit for each row, in order.
+    """Return a hit for each of some places of a ranking, in order.
 
-    The passage is the best of the text field if the query has one, else the one that shares the most
-    words with the query, else the first. The figure is the best of the image field with the most
-    tokens, else the first.
-
-    Args:
-        rows: units of the snapshot; `scores` and `lanes` belong to them one by one.
+    A passage, figure or table that was ranked is what is shown; a table by its best passage, a figure with
+    the passage nearest to it. Of a unit, the passage is the best of the text field if the query has one,
+    else the one that shares the most words with the query, else the first; the figure is the best of the
+    image field with the most tokens, else the first.
     """
-    passages = _best(vectors, fields, snapshot, "passage", rows)
-    figures = _best(vectors, fields, snapshot, "figure", rows)
+    rows = [place.row for place in places]
+    passages = _best(ranking.vectors, fields, snapshot, "passage", rows)
+    figures = _best(ranking.vectors, fields, snapshot, "figure", rows)
     language = snapshot.language
-    asked = {word for text in query.texts for word in words(text, language=language)}
+    texts = ranking.query.wanted.texts
+    asked = {word for text in texts for word in words(text, language=language)}
     hits = []
-    for place, (unit, document) in enumerate(snapshot.units(rows)):
-        passage = _passage(unit, passages[place], asked, language)
-        figure = _figure(unit, figures[place])
-        hit = _hit(unit, document, passage, figure, by_figure=not query.texts)
-        hits.append(replace(hit, rank=first_rank + place, score=scores[place], lanes=lanes[place]))
+    for at, (unit, document) in enumerate(snapshot.units(rows)):
+        part = places[at].part
+        found = _Found(
+            _passage(unit, passages[at], asked, language, among=_passages_of(unit, part)),
+            _figure(unit, figures[at], part),
+            part[:1] == "f" or (not texts and not part),
+        )
+        hit = _hit(unit, document, found, part, ranking.kind)
+        lanes, score = places[at].lanes, places[at].score
+        hits.append(replace(hit, rank=first_rank + at, score=score, lanes=lanes))
     return hits
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What is shown of a unit.
+
+    Attributes:
+        passage, figure: the best of each; None where it has none, or none is shown.
+        by_figure: whether the figure is what was found, and its place the place to look at.
+    """
+
+    passage: Passage | None
+    figure: Segment | None
+    by_figure: bool
 
 
 def _best(
@@ -59,34 +77,47 @@ def _best(
     return snapshot.best_items(name, vectors.fields[name], vectors.weights[name], rows)
 
 
-def _passage(unit: Unit, best: int | None, asked: set[str], language: str) -> Passage | None:
-    if best is not None and best < len(unit.passages):
+def _passages_of(unit: Unit, part: str) -> Sequence[int]:
+    """Return the places of the passages that may be shown for a part of a unit, or for all of it."""
+    if not part:
+        return range(len(unit.passages))
+    return named_part(unit, part).passages
+
+
+def _passage(
+    unit: Unit, best: int | None, asked: set[str], language: str, *, among: Sequence[int]
+) -> Passage | None:
+    """Return the best of some passages."""
+    if best is not None and best in among:
         return unit.passages[best]
+    some = [unit.passages[place] for place in among]
     if not asked:
-        return next(iter(unit.passages), None)
+        return next(iter(some), None)
 
     def shared(passage: Passage) -> int:
         return len(asked.intersection(words(passage.text, language=language)))
 
-    return max(unit.passages, key=shared, default=None)
+    return max(some, key=shared, default=None)
 
 
-def _figure(unit: Unit, best: int | None) -> Segment | None:
+def _figure(unit: Unit, best: int | None, part: str) -> Segment | None:
+    """Return the figure that was ranked or matched best; none for a passage, which shows itself."""
+    if part[:1] == "f":
+        return unit.figures[int(part[1:])]
+    if part:
+        return None
     if best is not None and best < len(unit.figures):
         return unit.figures[best]
     return next(iter(unit.figures), None)
 
 
-def _hit(
-    unit: Unit,
-    document: StoredDocument,
-    passage: Passage | None,
-    figure: Segment | None,
-    *,
-    by_figure: bool,
-) -> Hit:
-    place = figure if figure is not None and (by_figure or passage is None) else passage
-    if isinstance(place, Passage) and place.table is not None and place.table < len(unit.tables):
+def _hit(unit: Unit, document: StoredDocument, found: _Found, part: str, kind: TargetKind | None) -> Hit:
+    passage, figure = found.passage, found.figure
+    place = figure if figure is not None and (found.by_figure or passage is None) else passage
+    table = unit.tables[int(part[1:])] if part[:1] == "t" else None
+    if table is not None:
+        place, figure = table, table
+    elif isinstance(place, Passage) and place.table is not None and place.table < len(unit.tables):
         figure = _shown(unit.tables[place.table], figure)
     picture = figure.picture if figure else None
     return Hit(
@@ -106,7 +137,18 @@ def _hit(
         page_picture=unit.page_picture.path if unit.page_picture else None,
         metadata=document.metadata,
         time=place.time if place else None,
+        kind=_hit_kind(unit, part, kind),
+        part_id=f"{unit.id}.{part}" if part else document.id if kind == "document" else "",
     )
+
+
+def _hit_kind(unit: Unit, part: str, kind: TargetKind | None) -> HitKind:
+    kinds: dict[str, HitKind] = {"p": "passage", "f": "figure", "t": "table"}
+    if part:
+        return kinds[part[0]]
+    if kind == "document":
+        return "document"
+    return "section" if unit.page is None else "page"
 
 
 def _shown(table: Segment, figure: Segment | None) -> Segment | None:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from plait.errors import QueryError
-from plait.index.base import Mask, Snapshot
+from plait.index.base import Snapshot
 from plait.schema import Box, Image, Passage, Query, Segment, Unit
 
-_ID = re.compile(r"(?P<document>.+?)(:(?P<unit>\d+)(\.(?P<part>[pft]\d+))?)?")
+_ID = re.compile(r"(?P<document>.+):(?P<unit>\d{1,9})(\.(?P<part>[pft]\d{1,9}))?", re.DOTALL)
 _PASSAGES = 6  # of a unit or document that are asked with, at most,
 _FIGURES = 2  # and figures
 _CAPTION = 0.5  # what the words of a figure count, of what the figure does
@@ -32,14 +32,6 @@ class Told:
     images: tuple[tuple[Image, float], ...] = ()
     boxes: tuple[Box | None, ...] = ()
 
-    def times(self, weight: float) -> Told:
-        """Return the same counting so many times."""
-        return replace(
-            self,
-            texts=tuple((text, weight * share) for text, share in self.texts),
-            images=tuple((image, weight * share) for image, share in self.images),
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
@@ -50,23 +42,21 @@ class Resolved:
         wanted: its wanted parts.
         unwanted: each of its unwanted parts as a wanted one, and how much it counts, of the most wanted.
         named: row -> the parts of that unit which the query names, "" for all of it.
+        text_origins, image_origins: what each text and image of `query` is of the one that was asked: "text 2",
+            "image 1", "like 1", counted from 1.
     """
 
     query: Query
     wanted: Query
     unwanted: tuple[tuple[Query, float], ...]
     named: Mapping[int, frozenset[str]]
-
-    def others(self, units: int) -> Mask | None:
-        """Return (units,) False for units that the query names, or parts of which; None if it names none."""
-        if not self.named:
-            return None
-        mask = np.ones(units, np.bool_)
-        mask[list(self.named)] = False
-        return mask
+    text_origins: tuple[str, ...]
+    image_origins: tuple[str, ...]
 
 
-def resolved(query: Query, snapshot: Snapshot, pictures: Path | None, *, reads_pictures: bool = True) -> Resolved:
+def resolved(
+    query: Query, snapshot: Snapshot, pictures: Path | None, *, reads_pictures: bool = True
+) -> Resolved:
     """Return a query with what it likes in words and pictures.
 
     A passage or table is its words. A figure is its picture, and its caption and alternative text, which
@@ -79,34 +69,53 @@ def resolved(query: Query, snapshot: Snapshot, pictures: Path | None, *, reads_p
     Raises:
         QueryError: an id that the library does not hold, or of something without words or readable pictures.
     """
-    parts = [(Told(((text, 1.0),)), weight) for text, weight in zip(query.texts, query.text_weights, strict=True)]
-    shown = zip(query.images, query.image_boxes, query.image_weights, strict=True)
-    parts += [(Told((), ((image, 1.0),), (box,)), weight) for image, box, weight in shown]
+    texts = zip(query.texts, query.text_weights, strict=True)
+    images = zip(query.images, query.image_boxes, query.image_weights, strict=True)
+    parts = [(Told(((text, 1.0),)), weight) for text, weight in texts]
+    parts += [(Told((), ((image, 1.0),), (box,)), weight) for image, box, weight in images]
     named: dict[int, frozenset[str]] = {}
     for part_id, weight in zip(query.like, query.like_weights, strict=True):
-        found = _Named.find(part_id, snapshot)
-        parts.append((found.told(pictures, reads_pictures=reads_pictures), weight))
-        for row in found.rows:
-            named[row] = named.get(row, frozenset()) | {found.part}
-    wanted = [told.times(weight) for told, weight in parts if weight > 0]
+        there = _find(part_id, snapshot)
+        parts.append((_told(there, pictures, reads_pictures=reads_pictures), weight))
+        for row in there.rows:
+            named[row] = named.get(row, frozenset()) | {there.part}
     most = max(weight for _, weight in parts)
+    counts = {"text": len(query.texts), "image": len(query.images), "like": len(query.like)}
+    origins = [f"{what} {at}" for what, count in counts.items() for at in range(1, count + 1)]
+    named_parts = list(zip(origins, (told for told, _ in parts), strict=True))
     return Resolved(
-        _query([told.times(weight) for told, weight in parts], query),
-        _query(wanted, query),
-        tuple((_query([told], query), -weight / most) for told, weight in parts if weight < 0),
+        _query(parts, query),
+        _query([(told, weight) for told, weight in parts if weight > 0], query),
+        tuple((_query([(told, 1.0)], query), -weight / most) for told, weight in parts if weight < 0),
         named,
+        tuple(origin for origin, told in named_parts for _ in told.texts),
+        tuple(origin for origin, told in named_parts for _ in told.images),
+    )
+
+
+def _query(parts: Sequence[tuple[Told, float]], query: Query) -> Query:
+    """Return the query of some parts and their weights, under the filters of another."""
+    texts = [(text, weight * share) for told, weight in parts for text, share in told.texts]
+    images = [(image, weight * share) for told, weight in parts for image, share in told.images]
+    return Query(
+        texts=tuple(text for text, _ in texts),
+        text_weights=tuple(weight for _, weight in texts),
+        images=tuple(image for image, _ in images),
+        image_weights=tuple(weight for _, weight in images),
+        image_boxes=tuple(box for told, _ in parts for box in told.boxes),
+        filters=query.filters,
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Named:
-    """A stored part by its id.
+class _There:
+    """A stored part.
 
     Attributes:
-        id: as it was given.
-        rows: the units that it is, or is of.
-        part: "p2", "f0", "t1" where it is a part of a unit.
-        units: those of the rows.
+        id: by which it was asked for.
+        rows: the unit that it is or is of; all units of a document.
+        part: "p2", "f0", "t1" of a unit's passage, figure or table; else "".
+        units: that unit; of a document, some of its units.
     """
 
     id: str
@@ -114,42 +123,74 @@ class _Named:
     part: str
     units: Sequence[Unit]
 
-    @classmethod
-    def find(cls, part_id: str, snapshot: Snapshot) -> _Named:
-        """Return the part.
 
-        Raises:
-            QueryError: there is none of that id.
-        """
-        match = _ID.fullmatch(part_id)
-        rows = snapshot.documents_of().get(match["document"], ()) if match else ()
-        units = [unit for unit, _ in snapshot.units(rows)]
-        if match is None or not units:
-            raise _unknown(part_id)
-        if match["unit"] is None:
-            return cls(part_id, rows, "", units)
-        here = [place for place, unit in enumerate(units) if unit.ordinal == int(match["unit"])]
-        found = cls(part_id, [rows[place] for place in here], match["part"] or "", [units[p] for p in here])
-        if not here or (found.part and found._one() is None):
-            raise _unknown(part_id)
-        return found
+def _find(part_id: str, snapshot: Snapshot) -> _There:
+    """Return the part of an id.
 
-    def told(self, pictures: Path | None, *, reads_pictures: bool) -> Told:
-        """Return what it says and shows.
+    Raises:
+        QueryError: there is none.
+    """
+    documents = snapshot.documents_of()
+    if rows := documents.get(part_id, ()):
+        some = [rows[at] for at in np.linspace(0, len(rows) - 1, min(_PASSAGES, len(rows))).astype(int)]
+        return _There(part_id, rows, "", [unit for unit, _ in snapshot.units(some)])
+    match = _ID.fullmatch(part_id)
+    rows = documents.get(match["document"], ()) if match else ()
+    if match is not None and int(match["unit"]) < len(rows):
+        row = rows[int(match["unit"])]  # the rows of a document are in the order of its units
+        ((unit, _),) = snapshot.units([row])
+        there = _There(part_id, [row], match["part"] or "", [unit])
+        if not there.part or _part_of(unit, there.part) is not None:
+            return there
+    raise QueryError(
+        f"this library holds nothing of id {part_id!r}: name a hit by its id, as in D:4, D:4.p2, D:4.f0 or D"
+    )
 
-        Raises:
-            QueryError: nothing, or a picture whose file is gone.
-        """
-        texts = [(text, weight) for text, weight in self._texts() if text.strip()]
-        shown = [figure.picture.path for figure in self._figures() if figure.picture] if reads_pictures else []
-        if not texts and not shown:
-            raise QueryError(
-                f"{self.id!r} holds no words{' or pictures' if reads_pictures else ''} to search by: name another part"
-            )
-        paths = [str(pictures / path) if pictures else path for path in shown]
-        for path in paths:
-            if not Path(path).is_file():
-                raise QueryError(f"the picture of {self.id!r} is gone from the library: add its document again")
-        return Told(
-            _shared(texts), _shared([(path, 1.0) for path in paths]), (None,) * len(paths)
-        )
+
+def _part_of(unit: Unit, part: str) -> Passage | Segment | None:
+    """Return a passage, figure or table of a unit by its name; None where there is none."""
+    kinds: dict[str, Sequence[Passage | Segment]]
+    kinds = {"p": unit.passages, "f": unit.figures, "t": unit.tables}
+    every = kinds[part[0]]
+    place = int(part[1:])
+    return every[place] if place < len(every) else None
+
+
+def _told(there: _There, pictures: Path | None, *, reads_pictures: bool) -> Told:
+    """Return what a part says and shows.
+
+    Raises:
+        QueryError: nothing, or its picture is gone.
+    """
+    one = _part_of(there.units[0], there.part) if there.part else None
+    figures: list[Segment] = []
+    if isinstance(one, Passage):
+        texts = [(one.text, 1.0)]
+    elif one is not None and one.kind == "table":
+        texts = [(_lines(one.caption, one.text), 1.0)]
+    elif one is not None:
+        texts, figures = [(_lines(one.caption, one.text), _CAPTION)], [one]
+    else:
+        said = _spread([passage.text for unit in there.units for passage in unit.passages], _PASSAGES)
+        texts = [(text, 1 / len(said)) for text in said]
+        figures = [figure for unit in there.units for figure in unit.figures][:_FIGURES]
+    paths = [figure.picture.path for figure in figures if figure.picture is not None and reads_pictures]
+    if not paths and not any(text for text, _ in texts):
+        raise QueryError(f"{there.id!r} holds nothing that this library's model reads: name another part")
+    whole = [str(path if pictures is None else pictures / path) for path in paths]
+    if not all(Path(path).is_file() for path in whole):
+        raise QueryError(f"the picture of {there.id!r} is gone from the library: add its document again")
+    return Told(
+        tuple((text, weight) for text, weight in texts if text),
+        tuple((path, 1 / len(whole)) for path in whole),
+        (None,) * len(whole),
+    )
+
+
+def _spread(texts: Sequence[str], most: int) -> Sequence[str]:
+    """Return at most so many of the texts, from all over."""
+    return [texts[at] for at in np.linspace(0, len(texts) - 1, min(most, len(texts))).astype(int)]
+
+
+def _lines(*texts: str) -> str:
+    return "\n".join(text for text in texts if text.strip())

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from plait.index.base import Scores
 from plait.schema import Query, SearchPlan, TargetKind
 from plait.scoring.vectors import QueryVectors
+from plait.search.comparing import Comparison
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +22,14 @@ class Place:
         score: higher is better; comparable within one ranking.
         lanes: what each lane says of it, as raw scores; lanes that have nothing to say are not there.
         part: which part of the unit: "p2", "f0", "t1" of its passages, figures and tables; "" for all of it.
+        against: for each unwanted part of the query, what each lane says of it.
     """
 
     row: int
     score: float
     lanes: Mapping[str, float] = field(default_factory=dict)
     part: str = ""
+    against: tuple[Mapping[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +38,22 @@ class Ranking:
 
     Attributes:
         query: what was asked, of texts and images alone: what was liked is among them.
+        text_origins, image_origins: what each of its texts and images is of the query as it was asked:
+            "text 2", "image 1", "like 1", counted from 1.
+        comparison: of its parts with the units.
         vectors: of the wanted parts, as the encoder made them.
         places: best first; as many as were asked for, where there are, and more where more were compared.
         lanes: lane -> (N,) raw scores of the wanted parts, NaN where a unit was not asked or has nothing.
-        fused: (N,) the units' scores; NaN for those that were not compared exactly.
+        fused: (N,) the units' scores, those of units of parts without what is unwanted; NaN for units that
+            were not compared exactly.
         plan: how they were found.
         kind: of what the places are; None for units.
     """
 
     query: Query
+    text_origins: tuple[str, ...]
+    image_origins: tuple[str, ...]
+    comparison: Comparison
     vectors: QueryVectors
     places: Sequence[Place]
     lanes: Mapping[str, Scores]
@@ -53,15 +62,15 @@ class Ranking:
     kind: TargetKind | None = None
 
 
-def places_of(
-    rows: Sequence[int] | NDArray[np.intp], fused: Scores, lanes: Mapping[str, Scores]
-) -> list[Place]:
+def places_of(rows: Sequence[int], fused: Scores, comparison: Comparison) -> list[Place]:
     """Return the places of some units, in their order."""
+    lanes, against = comparison.lanes, comparison.against
     return [
-        Place(
-            int(row),
-            float(fused[row]),
-            {lane: float(there[row]) for lane, there in lanes.items() if not np.isnan(there[row])},
-        )
+        Place(row, float(fused[row]), said(lanes, row), against=tuple(said(part, row) for part in against))
         for row in rows
     ]
+
+
+def said(lanes: Mapping[str, Scores], at: int) -> dict[str, float]:
+    """Return what each lane says at one place; lanes that have nothing to say are not there."""
+    return {lane: float(there[at]) for lane, there in lanes.items() if not np.isnan(there[at])}

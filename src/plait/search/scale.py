@@ -68,6 +68,8 @@ class Fusing:
 
 
 def _or(rows: Scores, units: Scores, of: Callable[[Scores], Any]) -> Scores:
+    if not np.isnan(rows).any():
+        return rows
     there = units[~np.isnan(units)]
     filled: Scores = np.where(np.isnan(rows), of(there) if len(there) else 0.0, rows).astype(np.float32)
     return filled

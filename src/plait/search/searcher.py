@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,14 +12,17 @@ from numpy.typing import NDArray
 from plait.encode.base import Encoder
 from plait.errors import InputError, QueryError
 from plait.index.base import Scores, Snapshot
-from plait.schema import Hit, Hits, Query, TargetKind
-from plait.scoring.vectors import QueryVectors, VectorField
-from plait.search.candidates import ranked
+from plait.schema import Hit, Hits, Query, SearchPlan, TargetKind
+from plait.scoring.vectors import VectorField
+from plait.search.asking import BM25, Asked
+from plait.search.comparing import Comparison
 from plait.search.explain import explained
-from plait.search.fusion import Method, Weights, check_weights, fuse
+from plait.search.fusion import Method, Weights, check_method, check_weights
+from plait.search.kinds import candidates, of_kind, part_kind, ranked_parts
+from plait.search.likes import Resolved, resolved
 from plait.search.ranking import Place, Ranking, places_of
-
-BM25 = "bm25"
+from plait.search.scale import Fusing
+from plait.search.unwanted import Unwanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +32,13 @@ class Searcher:
     Attributes:
         encoder: the one whose vectors the index holds.
         snapshot: the units to rank.
+        pictures: folder below which the stored paths of pictures lie, for queries that like some; None:
+            they are whole paths.
     """
 
     encoder: Encoder
     snapshot: Snapshot
+    pictures: Path | None = None
 
     @property
     def lanes(self) -> tuple[str, ...]:
@@ -70,17 +77,18 @@ class Searcher:
             QueryError: an unknown lane, lanes that this query does not ask, or an unusable image.
         """
         _check(k, per_document, offset)
-        compare = self._comparing(query, method=method, lanes=lanes, weights=weights, recall=recall)
+        asked = self._resolved(query)
+        comparison = self._comparison(asked, method=method, lanes=lanes, weights=weights)
         depth = offset + k
         while True:
-            compared = compare(depth)
-            rows = self._best(compared.fused, offset + k, per_document)[offset:]
-            plan = compared.plan
+            fused, plan = comparison.compared(depth, recall)
+            rows = self._best(fused, offset + k, per_document)[offset:]
             if len(rows) == k or per_document is None or plan.rescored == plan.units:
                 break
             depth *= 4  # one document filled the best places: look at more units
-        places = places_of(rows, compared.fused, compared.lanes)
-        return Hits(self.hits(replace(compared, places=places), places, first_rank=offset + 1), plan)
+        places = places_of(rows, fused, comparison)
+        ranking = _ranking(asked, comparison, places, fused, plan)
+        return Hits(self.hits(ranking, places, first_rank=offset + 1), plan)
 
     def ranking(
         self,
@@ -93,6 +101,7 @@ class Searcher:
         lanes: Sequence[str] | None = None,
         weights: Weights | None = None,
         recall: float = 0.99,
+        among: Sequence[tuple[int, str]] | None = None,
     ) -> Ranking:
         """Return the best places for a query, more than k of them where more were compared anyway.
 
@@ -101,69 +110,51 @@ class Searcher:
             depth: how many places are given at most; k or more.
             kind: what is to be found; None means units.
             method, lanes, weights, recall: as in `search`.
+            among: only these places are given, all compared exactly, in this order and with the scores
+                that they have among all units: rows and parts, "" for a unit. Those that the query does
+                not speak of are left out.
 
         Raises:
             InputError, QueryError: as in `search`.
         """
         _check(k, None, 0)
-        compared = self._comparing(query, method=method, lanes=lanes, weights=weights, recall=recall)(k)
-        rows = self._best(compared.fused, max(k, depth), None)
-        return replace(compared, places=places_of(rows, compared.fused, compared.lanes), kind=kind)
+        asked = self._resolved(query)
+        comparison = self._comparison(asked, method=method, lanes=lanes, weights=weights, kind=kind)
+        if among is not None:
+            rows = sorted({row for row, _ in among})
+            fused, plan = comparison.compared_at(
+                np.array(rows, np.intp), recall, whole=part_kind(kind) is None
+            )
+            found = {
+                (place.row, place.part): place for place in _places(asked, comparison, rows, fused, kind)
+            }
+            places = [found[key] for key in among if key in found]
+            return _ranking(asked, comparison, places, fused, plan, kind)
+        most, compare, look_at = max(k, depth), k, max(k, depth)
+        while True:
+            fused, plan = comparison.compared(compare, recall, whole=part_kind(kind) is None)
+            rows = self._best(fused, look_at, 1 if kind == "document" else None)
+            places = _places(asked, comparison, rows, fused, kind)
+            if len(places) >= k or (len(rows) < look_at and plan.rescored == plan.units):
+                return _ranking(asked, comparison, places[:most], fused, plan, kind)
+            # One document filled the best places, or the best units hold few such parts: look at more.
+            compare, look_at = 4 * compare, 4 * look_at
 
     def hits(self, ranking: Ranking, places: Sequence[Place], *, first_rank: int = 1) -> list[Hit]:
         """Return a hit for each of some places of a ranking, in their order."""
-        return explained(
-            ranking.query,
-            ranking.vectors,
-            self.encoder.fields,
-            self.snapshot,
-            rows=[place.row for place in places],
-            scores=[place.score for place in places],
-            lanes=[place.lanes for place in places],
-            first_rank=first_rank,
-        )
-
-    def _comparing(
-        self,
-        query: Query,
-        *,
-        method: Method,
-        lanes: Sequence[str] | None,
-        weights: Weights | None,
-        recall: float,
-    ) -> Callable[[int], Ranking]:
-        """Return what compares the query with units so that the k best are right; its rankings name no places."""
-        wanted = self._counting(self._wanted(query, lanes), weights)
-        vectors = self._encode(query, wanted)
-        scores, rough = self._rough_scores(query, vectors, wanted)
-
-        def fused_of(lanes: dict[str, Scores]) -> Scores:
-            fused = fuse(lanes, method=method, parameters=self.encoder.mixture, weights=weights)
-            fused[~evident(lanes)] = np.nan
-            return fused
-
-        def exact(lane: str, rows: NDArray[np.intp]) -> Scores:
-            return self.snapshot.exact_scores(lane, vectors.fields[lane], vectors.weights[lane], rows)
-
-        def compared(k: int) -> Ranking:
-            fused, plan = ranked(scores, rough, exact, fused_of, k=k, recall=recall)
-            return Ranking(query, vectors, (), scores, fused, plan)
-
-        return compared
+        return explained(ranking, places, self.encoder.fields, self.snapshot, first_rank=first_rank)
 
     def scores(self, query: Query, lanes: Sequence[str] | None = None) -> dict[str, Scores]:
-        """Return what each lane says of every unit: lane -> (N,) exact scores, NaN where it has nothing.
+        """Return what each lane says of every unit for the wanted parts of a query.
+
+        Returns:
+            lane -> (N,) exact scores, NaN where it has nothing.
 
         Raises:
             QueryError: as in `search`.
         """
-        wanted = self._wanted(query, lanes)
-        vectors = self._encode(query, wanted)
-        scores, rough = self._rough_scores(query, vectors, wanted)
-        for lane in rough:
-            mask = self.snapshot.mask(query.filters)
-            scores[lane] = self.snapshot.field_scores(lane, vectors.fields[lane], vectors.weights[lane], mask)
-        return scores
+        wanted = self._resolved(query).wanted
+        return Asked.of(wanted, self._wanted(wanted, lanes), self.encoder, self.snapshot).scores()
 
     def check_lanes(self, names: Iterable[str]) -> None:
         """Refuse names of lanes that there are not.
@@ -211,30 +202,31 @@ class Searcher:
             )
         return counting
 
-    def _encode(self, query: Query, wanted: Sequence[str]) -> QueryVectors:
-        if set(wanted) == {BM25}:
-            return QueryVectors()
-        every = self.encoder.encode_query(query)
-        fields = {name: vectors for name, vectors in every.fields.items() if name in wanted}
-        return QueryVectors(fields, {name: every.weights[name] for name in fields})
+    def _resolved(self, query: Query) -> Resolved:
+        reads_pictures = any(field.asks != "text" for field in self.encoder.fields)
+        return resolved(query, self.snapshot, self.pictures, reads_pictures=reads_pictures)
 
-    def _rough_scores(
-        self, query: Query, vectors: QueryVectors, wanted: Sequence[str]
-    ) -> tuple[dict[str, Scores], list[str]]:
-        """Return lane -> (N,) scores, and which of the lanes are approximations."""
-        mask = self.snapshot.mask(query.filters)
-        scores: dict[str, Scores] = {}
-        rough = []
-        for lane in wanted:
-            if lane == BM25:
-                total = sum(query.text_weights)
-                weights = [weight / total for weight in query.text_weights]
-                scores[lane] = self.snapshot.bm25(query.texts, weights, mask)
-            elif lane in vectors.fields:
-                asked, weights_of = vectors.fields[lane], vectors.weights[lane]
-                scores[lane], is_exact = self.snapshot.rough_scores(lane, asked, weights_of, mask)
-                rough += [] if is_exact else [lane]
-        return scores, rough
+    def _comparison(
+        self,
+        asked: Resolved,
+        *,
+        method: Method,
+        lanes: Sequence[str] | None,
+        weights: Weights | None,
+        kind: TargetKind | None = None,
+    ) -> Comparison:
+        """Return the query compared roughly, ready to be compared exactly."""
+        check_method(method)
+        fusing = Fusing(method, self.encoder.mixture, weights)
+
+        def encoded(query: Query) -> Asked:
+            wanted = self._counting(self._wanted(query, lanes), weights)
+            return Asked.of(of_kind(query, kind), wanted, self.encoder, self.snapshot)
+
+        wanted = encoded(asked.wanted)
+        unwanted = [Unwanted(encoded(part), strength, fusing) for part, strength in asked.unwanted]
+        allowed = candidates(self.snapshot, kind, named=asked.named)
+        return Comparison(wanted, unwanted, fusing, allowed=allowed)
 
     def _best(self, fused: Scores, count: int, per_document: int | None) -> list[int]:
         """Return the rows of the best `count`, in order."""
@@ -274,8 +266,34 @@ def _within(owners: NDArray[np.int32], per_document: int) -> NDArray[np.bool_]:
     return kept
 
 
-def evident(scores: Mapping[str, Scores]) -> NDArray[np.bool_]:
-    """Return (N,) True where some lane speaks for the unit: a vector to compare, or a shared word."""
-    speaks = [there > 0 if lane == BM25 else ~np.isnan(there) for lane, there in scores.items()]
-    evident: NDArray[np.bool_] = np.logical_or.reduce(speaks)
-    return evident
+def _places(
+    asked: Resolved, comparison: Comparison, rows: Sequence[int], fused: Scores, kind: TargetKind | None
+) -> list[Place]:
+    """Return the places of some units, in their order; or those of their parts, best first."""
+    part = part_kind(kind)
+    if part is None:
+        return places_of([row for row in rows if not np.isnan(fused[row])], fused, comparison)
+    every = ranked_parts(comparison, np.sort(np.array(rows, np.intp)), part)
+    return [place for place in every if place.part not in asked.named.get(place.row, ())]
+
+
+def _ranking(
+    asked: Resolved,
+    comparison: Comparison,
+    places: Sequence[Place],
+    fused: Scores,
+    plan: SearchPlan,
+    kind: TargetKind | None = None,
+) -> Ranking:
+    return Ranking(
+        asked.query,
+        asked.text_origins,
+        asked.image_origins,
+        comparison,
+        comparison.wanted.vectors,
+        places,
+        comparison.lanes,
+        fused,
+        plan,
+        kind,
+    )

@@ -7,8 +7,6 @@ import os
 import weakref
 import zlib
 from collections.abc import Iterator
-from itertools import pairwise
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from numpy.typing import NDArray
 
 from plait.errors import LibraryError
 from plait.index.scan.file_format import PAGE, SECTIONS, Counts, ScanDamagedError, Section, decoded
+from plait.index.scan.mapped_vectors import MappedVectors
 from plait.scoring.keeping import restored
 
 _MOST_BUFFERS = 1024  # a call; the system's own limit
@@ -50,10 +49,8 @@ class ScanFile:
         self.close = weakref.finalize(self, os.close, self._descriptor)
         self.counts, self._checksums = self._header()
         self._sections = self.counts.sections()
-        vectors = self._sections["vectors"]
-        self._item_shape, self._kept_as = vectors.shape[1:], vectors.dtype
-        self._item_bytes = prod(self._item_shape) * self._kept_as.itemsize
         self._check_length()
+        self._vectors = self._mapped_vectors()
 
     def mapped(self) -> dict[str, NDArray[Any]]:
         """Return the arrays of all sections but the vectors, mapped: what is not used takes no memory.
@@ -83,21 +80,21 @@ class ScanFile:
     def read(self, items: NDArray[np.int64]) -> NDArray[np.float16]:
         """Return the vectors (len(items), tokens, width) of some items, in the order asked.
 
-        They are read from disk, neighbours in the file by one call, and kept nowhere.
+        They are copied out of the mapped file; see `MappedVectors`.
 
         Raises:
             IndexError: the file has no such item.
-            LibraryError: the file was closed, or the disk failed.
+            LibraryError: the file was closed.
+            ScanDamagedError: it was cut short since it was opened.
         """
-        result = np.empty((len(items), *self._item_shape), self._kept_as)
-        if not result.size:
-            return restored(result, self.counts.kept, self.counts.width)
-        rows = np.argsort(items, kind="stable")
-        ascending = items[rows]
-        if ascending[0] < 0 or ascending[-1] >= self.counts.items:
-            raise IndexError(f"{self.path} has {self.counts.items} items; asked for {ascending[[0, -1]]}")
-        self._read_ascending(ascending, rows, result.reshape(-1).view(np.uint8).data)
-        return restored(result, self.counts.kept, self.counts.width)
+        self._check_open()
+        length, end = os.fstat(self._descriptor).st_size, self._sections["vectors"].end
+        if length < end:  # reading a mapped page that is not there would end the process
+            raise self.damaged(f"it ends at byte {length:,}")
+        if len(items) and (items.min() < 0 or items.max() >= self.counts.items):
+            asked = [int(items.min()), int(items.max())]
+            raise IndexError(f"{self.path} has {self.counts.items} items; asked for {asked}")
+        return restored(self._vectors.take(items), self.counts.kept, self.counts.width)
 
     def problems(self) -> list[str]:
         """Read every byte; return one line for each part that is not as it was written."""
@@ -149,21 +146,6 @@ class ScanFile:
             self._fill([some], offset)
             yield some
 
-    def _read_ascending(self, items: NDArray[np.int64], rows: NDArray[np.intp], into: memoryview) -> None:
-        """Read ascending items, each to its row of `into`."""
-        size = self._item_bytes
-        new_call = np.diff(items, prepend=-2) != 1
-        starts = np.flatnonzero(new_call | (np.diff(rows, prepend=-2) != 1))
-        begins = (rows[starts] * size).tolist()
-        lengths = (np.diff(starts, append=len(items)) * size).tolist()
-        buffers = [into[begin : begin + length] for begin, length in zip(begins, lengths, strict=True)]
-        firsts = np.flatnonzero(new_call[starts])
-        offsets = (self._sections["vectors"].offset + items[starts[firsts]] * size).tolist()
-        edges = pairwise([*firsts.tolist(), len(buffers)])
-        for (first, last), offset in zip(edges, offsets, strict=True):
-            if last - first > 1 or self._read_at([buffers[first]], offset) < len(buffers[first]):
-                self._fill(buffers[first:last], offset)  # rarely: neighbours, or a read cut short
-
     def _fill(self, buffers: list[memoryview], offset: int) -> None:
         """Fill buffers one after the other with what begins at `offset`."""
         while buffers:
@@ -174,10 +156,19 @@ class ScanFile:
             buffers = _rest(buffers, got)
 
     def _read_at(self, buffers: list[memoryview], offset: int) -> int:
-        if not self.close.alive:
-            raise LibraryError(f"{self.path} was closed: ask for a new snapshot")
+        self._check_open()
         try:
             return os.preadv(self._descriptor, buffers, offset)
+        except OSError as error:
+            raise self._unreadable(error) from error
+
+    def _check_open(self) -> None:
+        if not self.close.alive:
+            raise LibraryError(f"{self.path} was closed: ask for a new snapshot")
+
+    def _mapped_vectors(self) -> MappedVectors:
+        try:
+            return MappedVectors(self._descriptor, self._sections["vectors"])
         except OSError as error:
             raise self._unreadable(error) from error
 

@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from plait.schema import Query, Unit
 from plait.scoring.vectors import QueryVectors
 
-
-class Said(NamedTuple):
-    """What some characters of a passage do for its similarity to a query.
-
-    Attributes:
-        start, end: characters of the passage.
-        similarity: how much the passage's cosine falls without them, about; below 0 where it rises.
-    """
-
-    start: int
-    end: int
-    similarity: float
+WordProduct = tuple[int, int, float]  # first character of a token, the one after its last, what it adds
 
 
 @runtime_checkable
 class ReadsWords(Protocol):
     """An encoder that knows which words of a passage make it similar to a query."""
 
-    def said(self, asked: QueryVectors, unit: Unit, passage: str) -> Sequence[Said]:
-        """Return what each token of one of a unit's passages does, in order; () where it cannot tell.
+    def word_products(self, asked: QueryVectors, unit: Unit, passage: str) -> Sequence[WordProduct]:
+        """Return what each token of one of a unit's passages adds to its similarity, in order.
+
+        That is about how much the cosine falls without the token; below 0 where it rises. Empty where the
+        encoder cannot tell.
 
         Args:
             asked: the query, as the encoder made it.
@@ -39,7 +31,7 @@ class ReadsWords(Protocol):
 class KnowsPlaces(Protocol):
     """An encoder whose token vectors stand for places in a picture."""
 
-    def grid(self, field: str) -> tuple[int, int] | None:
+    def token_grid(self, field: str) -> tuple[int, int] | None:
         """Return the rows and columns of a field's tokens, row by row from the top left; None without."""
         ...
 

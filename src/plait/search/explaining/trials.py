@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -58,10 +58,6 @@ class Trials:
         scores = self.comparison.on_scale(wanted, against).astype(np.float64)
         return {name: float(scores[0] - score) for name, score in zip(trials, scores[1:], strict=True)}
 
-    def usual(self, lane: str) -> float:
-        """Return what a lane says of a unit on average; 0 where it has nothing to say of any."""
-        return mean(self.comparison.lanes[lane])
-
 
 def mean(scores: Scores) -> float:
     """Return the mean of the scores there are; 0 for none."""
@@ -69,5 +65,5 @@ def mean(scores: Scores) -> float:
     return float(told.mean(dtype=np.float64)) if len(told) else 0.0
 
 
-def _row(scores: object) -> Scores:
-    return np.fromiter(scores, np.float32)  # type: ignore[call-overload,no-any-return]
+def _row(scores: Iterable[float]) -> Scores:
+    return np.fromiter(scores, np.float32)

@@ -39,7 +39,7 @@ class Place:
         coming.unlink(missing_ok=True)
         os.link(self._held, coming)
         os.replace(coming, self.target)
-        _flush(self.target.parent)
+        flush(self.target.parent)
 
     def give_back(self) -> None:
         """Put back what was there before; nothing, if nothing was."""
@@ -64,14 +64,14 @@ def let_go(held: Path) -> None:
         held.parent.rmdir()
 
 
-def _is_there(file: Path) -> bool:
-    return os.path.lexists(file)
-
-
-def _flush(folder: Path) -> None:
+def flush(folder: Path) -> None:
     """Make the names in a folder durable."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _is_there(file: Path) -> bool:
+    return os.path.lexists(file)

@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 from plait.library import Progress
 from plait.serve.jobs.job import Job, JobState, now
 from plait.serve.jobs.ledger import Ledger
-from plait.serve.jobs.placing import BEFORE, Place, let_go
+from plait.serve.jobs.placing import BEFORE, Place, flush, let_go
 from plait.serve.refusals import Refusal
 from plait.serve.uploads import FOLDER, safe_name
 from plait.settings import Settings
@@ -119,9 +119,8 @@ class Jobs:
     def take(self) -> list[Job]:
         """Take those that have waited longest, as many as are well added together.
 
-        None are taken while another server works on them. A file with which adding broke down is alone.
-
-        The first time, what an earlier server left undone is put in order.
+        None are taken while another server works on them. A file with which adding broke down is alone. The
+        first time, what an earlier server left undone is put in order.
         """
         if not self._lock.is_locked:
             try:
@@ -189,7 +188,9 @@ class Jobs:
                 size = file.tell()
                 file.flush()
                 os.fsync(file.fileno())
+            flush(folder)
             os.replace(folder, self._held / id)  # the folder comes into being with the whole file in it
+            flush(self._held)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise

@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from plait.errors import LibraryError
 from plait.library import Library
 from plait.serve.jobs.adding import UnfitError, WorkerError
 from plait.serve.jobs.job import Job
@@ -127,8 +126,8 @@ class Workshop:
         try:
             taken = jobs.take()
             self._do(jobs, taken)
-        except (LibraryError, OSError) as error:  # its folder is gone, its disk is full
-            print(f"plait: {error}", file=sys.stderr)
+        except Exception as error:  # its folder is gone, its disk is full: the others' turns go on
+            print(f"plait: cannot add to {jobs.folder}: {error}", file=sys.stderr)
             jobs.let_go()
             self._pause(jobs)
             return False

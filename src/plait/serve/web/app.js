@@ -149,7 +149,7 @@ async function judge(hit, opinion, aloud = true) {
 function remember() {
   const place = address(question);
   const same = shown && asks.has(shown) && location.hash === place;
-  const key = same ? shown : crypto.randomUUID();
+  const key = same ? shown : `${Date.now()}-${asks.size}`;
   asks.set(key, question.copy());
   if (!same) history.pushState({ key }, "", place);
   shown = key;

@@ -1,10 +1,11 @@
 // What narrows a search down: the kind of thing, filters, facets, and how to compare.
 
-import { at, button, make } from "/elements.js";
+import { at, button, counted, make } from "/elements.js";
 import { read } from "/service.js";
 
 const KINDS = [["", "Anything"], ["page", "Pages"], ["passage", "Passages"], ["figure", "Figures"], ["table", "Tables"], ["document", "Documents"]];
-const NAMES = { source: "File", title: "Title", section: "Heading", page: "Page", document: "Document" };
+const NAMES = { title: "Title", section: "Heading", source: "File", page: "Page", type: "Kind of file" };
+const TECHNICAL = new Set(["width", "height", "pages", "bytes"]); // of little use to choose by
 const HIDDEN = new Set(["tenant", "version", "document"]);
 const SIGNS = { "=": "is", "!=": "is not", "<": "below", "<=": "up to", ">": "above", ">=": "from", in: "is", glob: "like" };
 const MOST_FACETS = 5;
@@ -27,7 +28,10 @@ export class Filters {
 
   // Learn which fields there are; an empty library has none worth naming.
   async learn() {
-    this.fields = (await read("/fields")).fields.filter((field) => !HIDDEN.has(field.name) && field.values);
+    const there = (await read("/fields")).fields.filter((field) => !HIDDEN.has(field.name) && field.values);
+    const common = Object.keys(NAMES);
+    const place = ({ name }) => (common.indexOf(name) + 1 || common.length + 1) + (TECHNICAL.has(name) ? 1 : 0);
+    this.fields = there.sort((one, other) => place(one) - place(other) || one.name.localeCompare(other.name));
   }
 
   show(question) {
@@ -40,13 +44,14 @@ export class Filters {
 
   // The fields whose values are counted beside the hits.
   get facets() {
-    const short = this.fields.filter(({ name, values }) => values > 1 && values <= MOST_VALUES && name !== "page");
-    const own = short.filter(({ name }) => !(name in NAMES));
-    return [...own, ...short.filter(({ name }) => name in NAMES)].slice(0, MOST_FACETS).map(({ name }) => name);
+    const short = this.fields.filter(({ name, values }) => values > 1 && values <= MOST_VALUES && !TECHNICAL.has(name));
+    const own = short.filter(({ name }) => !(name in NAMES)); // what somebody wrote into the documents
+    const common = ["type", "title", "section"].flatMap((name) => short.filter((field) => field.name === name));
+    return [...own, ...common].slice(0, MOST_FACETS).map(({ name }) => name);
   }
 
   drawFacets(facets) {
-    const told = facets.filter((facet) => facet.counts.length > 1 || this.#chosen(facet.field).length);
+    const told = facets.filter((facet) => facet.counts.length > 1 || this.#chosen(facet.field).length).filter(says);
     const groups = told.map((facet) => this.#facet(facet));
     const narrow = make("details", { kind: "facet-room" }, make("summary", { words: "Narrow down" }), ...groups);
     narrow.open = matchMedia("(min-width: 60rem)").matches || this.facetsOpen === true;
@@ -166,7 +171,7 @@ export class Filters {
   #value(field, { value, units, documents }, chosen) {
     const box = make("input", { type: "checkbox", checked: chosen.includes(value) });
     box.addEventListener("change", () => this.#choose(field, value, box.checked));
-    const count = make("span", { kind: "count", words: documents.toLocaleString("en"), title: `${documents} documents, ${units} places` });
+    const count = make("span", { kind: "count", words: documents.toLocaleString("en"), title: `${counted(documents, "document")}, ${counted(units, "page or section", "pages and sections")}` });
     count.append(make("span", { kind: "unseen", words: documents === 1 ? " document" : " documents" }));
     return make("li", {}, make("label", { title: value }, box, make("span", { kind: "value", words: shortened(field, value) }), count));
   }
@@ -203,6 +208,11 @@ export class Filters {
 
 function said({ field, operator, value }) {
   return `${nameOf(field)} ${SIGNS[operator]} ${[value].flat().join(" or ")}`;
+}
+
+// Headings and titles that each stand in one document tell nothing that the hits do not.
+function says({ field, counts }) {
+  return !["title", "section"].includes(field) || counts.some(({ documents }) => documents > 1);
 }
 
 // A path is best known by its end.

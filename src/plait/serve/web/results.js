@@ -1,10 +1,11 @@
 // The hits: pages and figures with the match marked, and what one can do with each.
 
-import { at, button, counted, icon, lay, make, say } from "/elements.js";
+import { at, button, counted, lay, make, say } from "/elements.js";
 import { Pictures, read } from "/service.js";
 import { explained, matching, why } from "/why.js";
 
 const STEPS = [[0.8, "very likely what you look for"], [0.6, "likely what you look for"], [0.4, "may be what you look for"], [0, "probably not what you look for"]];
+const MOST_ROWS = 6;
 const KINDS = { page: "Page", section: "Section", passage: "Passage", figure: "Figure", table: "Table", document: "Document" };
 
 export class Results {
@@ -62,26 +63,37 @@ export class Results {
     card.hit = hit;
     const open = button("", () => this.deeds.open(hit), { kind: "title", id: title });
     open.textContent = hit.title || hit.source;
-    const passage = make("p", { kind: "passage" }, matching(hit.passage, this.question.texts.map(({ text }) => text)));
+    const passage = make("div", { kind: "passage" }, this.#passage(hit));
     const words = make("div", { kind: "hit-words" }, make("h2", {}, open), this.#facts(hit));
     if (hit.passage) words.append(passage);
     const figure = this.#figure(hit);
     if (figure) words.append(figure);
     words.append(this.#deeds(hit, card, passage));
     card.append(this.#sheet(hit), words);
-    card.classList.toggle("bare", !hit.picture && !hit.page_picture);
     return card;
   }
 
+  // The words that matched; a table's rows as a table.
+  #passage({ passage }) {
+    const asked = this.question.texts.filter(({ weight }) => weight > 0).map(({ text }) => text);
+    const rows = passage.split("\n").map((row) => row.split(" | "));
+    if (rows.length < 2 || rows.some((row) => row.length < 2 || row.length !== rows[0].length)) return matching(passage, asked);
+    const row = (cells) => make("tr", {}, ...cells.map((cell) => make("td", {}, matching(cell, asked))));
+    return make("table", {}, ...rows.slice(0, MOST_ROWS).map(row));
+  }
+
   #facts(hit) {
-    const place = [KINDS[hit.kind] !== "Page" && hit.part_id ? KINDS[hit.kind] : "", hit.place, hit.source].filter(Boolean).join(" · ");
+    const headings = hit.section[0] === hit.title ? hit.section.slice(1) : hit.section; // often the title again
+    const kind = hit.part_id ? KINDS[hit.kind] : "";
+    const where = [kind, hit.page ? `page ${hit.page}` : "", hit.time ? hit.place.split(",")[0] : "", headings.join(" › "), hit.source];
+    const place = where.filter(Boolean).join(" · ");
     return make("p", { kind: "place" }, confidence(hit.confidence), make("span", { words: place }));
   }
 
   // The page with the place marked, or else the figure.
   #sheet(hit) {
     const path = hit.page_picture ?? hit.picture;
-    if (!path) return make("span", { kind: "sheet none", "aria-hidden": "true" }, icon("books"));
+    if (!path) return make("span", { kind: "sheet none", "aria-hidden": "true", words: hit.metadata.type ?? "text" });
     const legend = hit.page_picture ? `Page ${hit.page ?? ""} of ${hit.title}` : hit.caption || `Figure of ${hit.title}`;
     const image = make("img", { alt: "" });
     const inside = make("span", { kind: "paper" }, image);

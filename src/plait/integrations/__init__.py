@@ -1,0 +1,1 @@
+"""A library as a retriever of other frameworks: LangChain, LlamaIndex, Haystack."""

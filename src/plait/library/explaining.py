@@ -1,0 +1,87 @@
+"""Why a request finds a hit: the hit's place looked up by its id, ranked alone, and explained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import cast
+
+from plait.errors import InputError
+from plait.index.base import Snapshot
+from plait.schema import Explanation, SearchRequest, TargetKind
+from plait.search.explaining.explanation import explained
+from plait.search.fusion import Method
+from plait.search.searcher import Searcher
+
+_PARTS: dict[str, TargetKind] = {"p": "passage", "f": "figure", "t": "table"}
+
+
+def explain(
+    searcher: Searcher, request: SearchRequest, id: str, *, path_of: Callable[[str], str]
+) -> Explanation:
+    """Return why a request finds a hit. What cuts the answer into pages does not matter: k, cursor, folding.
+
+    Args:
+        request: with its method, recall and weights.
+        id: of a unit "D:4", of a part of one "D:4.p2", "D:4.f0", "D:4.t1", or of a document "D".
+        path_of: makes the path of a stored picture absolute.
+
+    Raises:
+        InputError: the library holds nothing of that id, or the request does not find it.
+        QueryError: as in `Searcher.ranking`.
+    """
+    kind, among = _places(id, request.kind, searcher.snapshot)
+    ranking = searcher.ranking(
+        request.query,
+        k=1,
+        kind=kind,
+        method=cast("Method", request.method or "gated"),
+        lanes=request.lanes,
+        weights=request.weights or None,
+        recall=0.99 if request.recall is None else request.recall,
+        among=among,
+    )
+    if not ranking.places:
+        raise InputError(
+            f"the request does not find {id}: its filters leave it out, it is what the query likes, or nothing "
+            "that is asked can be compared with it; explain a hit of the same request"
+        )
+    place = max(ranking.places, key=lambda place: place.score)
+    return _absolute(explained(searcher, request.query, ranking, place), path_of)
+
+
+def _places(
+    id: str, asked: TargetKind | None, snapshot: Snapshot
+) -> tuple[TargetKind | None, Sequence[tuple[int, str]]]:
+    """Return of what kind an id is, and which places of the snapshot it names: all units of a document.
+
+    Raises:
+        InputError: none.
+    """
+    documents = snapshot.documents_of()
+    if rows := documents.get(id, ()):
+        return "document", [(row, "") for row in rows]
+    document, _, rest = id.rpartition(":")
+    ordinal, _, part = rest.partition(".")
+    rows = documents.get(document, ())  # in the order of its units
+    if ordinal.isascii() and ordinal.isdigit() and int(ordinal[:9]) < len(rows):
+        row = rows[int(ordinal[:9])]
+        ((unit, _),) = snapshot.units([row])
+        held = {"p": unit.passages, "f": unit.figures, "t": unit.tables}
+        if not part and unit.id == id:
+            return "page" if asked == "page" else None, [(row, "")]
+        number = part[1:]
+        if part[:1] in held and number.isascii() and number.isdigit() and int(number[:9]) < len(held[part[0]]):
+            return _PARTS[part[0]], [(row, part)]
+    raise InputError(
+        f"this library holds nothing of id {id!r}: give the id of a hit, as in D:4, D:4.p2, D:4.f0 or D"
+    )
+
+
+def _absolute(explanation: Explanation, path_of: Callable[[str], str]) -> Explanation:
+    page, heat = explanation.page_picture, explanation.heat
+    return replace(
+        explanation,
+        page_picture=path_of(page) if page else None,
+        heat=replace(heat, picture=path_of(heat.picture)) if heat and heat.picture else heat,
+    )

@@ -1,0 +1,230 @@
+"""One hit explained: its words and its places, and the shares of what was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from plait.schema import Explanation, HeatMap, Hit, MatchedWord, Query, Segment, Unit
+from plait.scoring.vectors import VectorField
+from plait.search.asking import BM25
+from plait.search.explaining.abilities import HasGates, KnowsPlaces, ReadsWords
+from plait.search.explaining.asked_parts import AskedParts, Left, asked_parts
+from plait.search.explaining.heat import cell_box, heat, usual_best
+from plait.search.explaining.leaving_out import LeavingOut
+from plait.search.explaining.shares import shares
+from plait.search.explaining.trials import Trial, Trials
+from plait.search.explaining.words import matched_words
+from plait.search.kinds import named_part
+from plait.search.ranking import Place, Ranking
+from plait.search.searcher import Searcher
+
+_FIGURES = 32  # that tell what a token of a picture finds anywhere
+
+
+def explained(searcher: Searcher, query: Query, ranking: Ranking, place: Place) -> Explanation:
+    """Return why a place of a ranking was found; pictures by their stored paths.
+
+    Args:
+        query: as it was asked, with its likes.
+    """
+    (hit,) = searcher.hits(ranking, [place])
+    return _Explaining(searcher, query, ranking, place, hit).explanation()
+
+
+@dataclass(frozen=True)
+class _Explaining:
+    """One hit, and what is asked of it."""
+
+    searcher: Searcher
+    query: Query
+    ranking: Ranking
+    place: Place
+    hit: Hit
+
+    def explanation(self) -> Explanation:
+        """Return all that can be said of the hit."""
+        lanes = self._falls({lane: Trial({lane: self._leaving.usual(lane)}) for lane in self.place.lanes})
+        return Explanation(
+            id=self.hit.id,
+            score=self.hit.score,
+            confidence=self.hit.confidence,
+            parts=shares(self._falls(self._without_parts())),
+            lanes=shares(lanes),
+            sides=shares(self._falls(self._without_sides())),
+            gates=self._gates(),
+            passage=self.hit.passage,
+            words=self._words(lanes),
+            page=self.hit.page,
+            box=self.hit.box,
+            page_picture=self.hit.page_picture,
+            heat=self._heat(),
+        )
+
+    # --- shares ---
+
+    def _falls(self, trials: Mapping[str, Trial]) -> dict[str, float]:
+        return self._trials.falls(trials)
+
+    def _without_parts(self) -> dict[str, Trial]:
+        trials = {name: Trial(self._said_without(left)) for name, left in self._parts.wanted.items()}
+        return trials | {name: Trial(ignored=place) for name, place in self._parts.unwanted.items()}
+
+    def _said_without(self, left: Left) -> dict[str, float]:
+        if len(self._parts.wanted) == 1:
+            return {lane: self._leaving.usual(lane) for lane in self.place.lanes}
+        return self._leaving.said(left)
+
+    def _without_sides(self) -> dict[str, Trial]:
+        """Return trials without what the unit's words say, and without what its pictures do."""
+        asked = self.ranking.comparison.wanted.query
+        every = {
+            "text": Left(texts=frozenset(range(len(asked.texts)))),
+            "image": Left(images=frozenset(range(len(asked.images)))),
+        }
+        own = {lane: self._side(lane) for lane in self.place.lanes}
+        both = [lane for lane, side in own.items() if side == "both"]
+        trials: dict[str, Trial] = {}
+        for side, left in every.items():
+            said = {lane: self._leaving.usual(lane) for lane, of in own.items() if of == side}
+            if both:
+                said |= {lane: there for lane, there in self._leaving.said(left).items() if lane in both}
+            if said:
+                trials[side] = Trial(said)
+        return trials
+
+    def _side(self, lane: str) -> str:
+        """Return what of a unit a lane reads: its "text", its "image", or "both"."""
+        if lane == BM25:
+            return "text"
+        field = self._fields[lane]
+        return {"passage": "text", "figure": "image", "unit": "both"}[field.items]
+
+    def _gates(self) -> Mapping[str, float]:
+        encoder = self.searcher.encoder
+        return encoder.gates(self.ranking.comparison.wanted.query) if isinstance(encoder, HasGates) else {}
+
+    # --- words ---
+
+    def _words(self, falls: Mapping[str, float]) -> tuple[MatchedWord, ...]:
+        """Return the words of the passage, weighed by what they add to the hit's score.
+
+        Args:
+            falls: lane -> how much the score falls without it.
+        """
+        if not self.ranking.comparison.wanted.query.texts or not self.hit.passage:
+            return ()
+        language = self.searcher.snapshot.language
+        return matched_words(
+            self.hit.passage, self._word_weights(falls), self._products(falls), language=language
+        )
+
+    def _word_weights(self, falls: Mapping[str, float]) -> dict[str, float]:
+        """Return what each word of the query adds: of what BM25 does for the hit, by how rare it is."""
+        weights = self.ranking.comparison.wanted.word_weights()
+        there = weights.keys() & _terms(self.hit.passage, self.searcher.snapshot.language)
+        total = sum(weights[word] for word in there)
+        if not total:
+            return {}
+        worth = max(falls.get(BM25, 0.0), 0.0) or 1.0
+        return {word: worth * weights[word] / total for word in there}
+
+    def _products(self, falls: Mapping[str, float]) -> list[tuple[int, int, float]]:
+        """Return what each token adds by its meaning, on the scale of the hit's score."""
+        encoder, lane = self.searcher.encoder, "text"
+        worth = falls.get(lane, 0.0)
+        if not isinstance(encoder, ReadsWords) or worth <= 0:
+            return []
+        rate = worth / max(self.place.lanes[lane] - self._leaving.usual(lane), 1e-6)
+        found = encoder.word_products(self.ranking.vectors, self._unit, self.hit.passage)
+        return [(start, end, rate * added) for start, end, added in found]
+
+    # --- places ---
+
+    def _heat(self) -> HeatMap | None:
+        """Return the heat map over the figure that matched best by its tokens; None without one."""
+        field = self._placed_field
+        if field is None:
+            return None
+        grid = self.searcher.encoder.token_grid(field.name)  # type: ignore[attr-defined]
+        vectors, weights = self.ranking.vectors.fields[field.name], self.ranking.vectors.weights[field.name]
+        snapshot = self.searcher.snapshot
+        (mine,) = snapshot.item_vectors(field.name, [self.place.row])
+        item = self._figure(field)
+        if item is None or item >= len(mine) or mine.shape[1] != grid[0] * grid[1]:
+            return None
+        others = [there[0] for there in snapshot.item_vectors(field.name, self._others(field)) if len(there)]
+        found = heat(vectors, weights, mine[item], usual_best(vectors, others))
+        if not found.values.any():
+            return None
+        figure = self._unit.figures[item]
+        return HeatMap(
+            picture=figure.picture.path if figure.picture else "",
+            rows=grid[0],
+            columns=grid[1],
+            values=tuple(round(float(value), 4) for value in found.values),
+            box=figure.box,
+            query_box=self._query_box(found.part, found.token, grid, vectors.shape[1]),
+        )
+
+    def _query_box(self, part, token, grid, tokens):
+        if tokens != grid[0] * grid[1]:
+            return None
+        return cell_box(token, grid, self.ranking.comparison.wanted.query.image_boxes[part])
+
+    # --- what is looked up once ---
+
+    @cached_property
+    def _placed_field(self) -> VectorField | None:
+        """The field of tokens that stand for places, if the query asks it and the hit has it."""
+        encoder = self.searcher.encoder
+        if not isinstance(encoder, KnowsPlaces):
+            return None
+        placed = (field for field in encoder.fields if encoder.token_grid(field.name) is not None)
+        return next((field for field in placed if field.name in self.place.lanes), None)
+
+    def _figure(self, field: VectorField) -> int | None:
+        if self.place.part:
+            return named_part(self._unit, self.place.part).figure
+        asked = self.ranking.vectors.fields[field.name], self.ranking.vectors.weights[field.name]
+        return self.searcher.snapshot.best_items(field.name, *asked, [self.place.row])[0]
+
+    def _others(self, field: VectorField) -> list[int]:
+        there = np.flatnonzero(~np.isnan(self.ranking.lanes[field.name]))
+        there = there[there != self.place.row]
+        return there[np.linspace(0, len(there) - 1, min(_FIGURES, len(there))).astype(np.intp)].tolist()
+
+    @cached_property
+    def _unit(self) -> Unit:
+        ((unit, _),) = self.searcher.snapshot.units([self.place.row])
+        return unit
+
+    @cached_property
+    def _fields(self) -> dict[str, VectorField]:
+        return {field.name: field for field in self.searcher.encoder.fields}
+
+    @cached_property
+    def _parts(self) -> AskedParts:
+        return asked_parts(
+            self.query,
+            self.searcher.snapshot,
+            self.searcher.pictures,
+            reads_pictures=any(field.asks != "text" for field in self.searcher.encoder.fields),
+        )
+
+    @cached_property
+    def _leaving(self) -> LeavingOut:
+        wanted = self.ranking.comparison.wanted
+        return LeavingOut(wanted, self.searcher.encoder, self.ranking.lanes, self.place)
+
+    @cached_property
+    def _trials(self) -> Trials:
+        comparison = self.ranking.comparison
+        against = [
+            LeavingOut(part.asked, self.searcher.encoder, lanes, self.place).all_said()
+            for part, lanes in zip(comparison.unwanted, comparison.against, strict=True)
+        ]
+        return Trials(comparison, self.place.lanes, against)

@@ -96,6 +96,7 @@ def running(app: FastAPI) -> Iterator[Service]:
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
+        assert thread.is_alive(), "the server ended before it began"
         time.sleep(0.005)
     port = server.servers[0].sockets[0].getsockname()[1]
     url, token = f"http://127.0.0.1:{port}", {"Authorization": f"Bearer {TOKEN}"}

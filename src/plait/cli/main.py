@@ -20,6 +20,7 @@ from plait.cli import (
     export,
     import_,
     ingest,
+    keys,
     mine,
     models,
     read,
@@ -53,6 +54,7 @@ app.command()(export.export)
 app.command(name="import")(import_.import_)
 app.command()(serve.serve)
 app.command()(serve.mcp)
+app.add_typer(keys.app, name="keys")
 app.command()(train.train)
 app.command()(mine.mine)
 app.add_typer(eval.app, name="eval")

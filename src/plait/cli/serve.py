@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 import socket
-from typing import Annotated
+import webbrowser
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from plait.cli.console import LibraryOption, open_library
+from plait.cli.console import LibraryOption, open_library, warn
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 
 def serve(
@@ -19,33 +24,35 @@ def serve(
         list[str] | None,
         typer.Option("--name", help="Further host name under which it may be called; may be repeated."),
     ] = None,
+    show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
     library: LibraryOption = None,
 ) -> None:
-    """Serve the library to this machine: a search page and an HTTP interface, behind a token."""
+    """Serve the library: a search page and an HTTP interface, behind a token.
+
+    Prints the page's address. Ctrl-C ends it; what was sent and is not added yet is added after the next
+    start.
+    """
     from plait.extras import require
 
     for module in ("fastapi", "uvicorn", "python_multipart"):
         require(module)
-    import uvicorn
-
+    from plait.serve.connections import reachable_warning
     from plait.serve.http import LOOPBACK, create_app
     from plait.serve.token import load_token
 
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
     with open_library(library) as opened, _listening(host, port) as listener:
         token = load_token(opened.folder)
         app = create_app(opened, token=token, hosts={*LOOPBACK, host, *(name or [])})
         shown = f"[{host}]" if ":" in host else host
-        print(f"http://{shown}:{listener.getsockname()[1]}/#token={token}", flush=True)
-        config = uvicorn.Config(
-            app,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,  # nobody may claim to be another address
-            limit_concurrency=64,
-            timeout_keep_alive=10,
-        )
-        uvicorn.Server(config).run(sockets=[listener])
+        address = f"http://{shown}:{listener.getsockname()[1]}/#token={token}"
+        print(address, flush=True)
+        if warning := reachable_warning(host):
+            warn(warning)
+        if show:
+            webbrowser.open(address)  # the system keeps what comes until the server takes it
+        _serve(app, listener)
 
 
 def mcp(library: LibraryOption = None) -> None:
@@ -57,6 +64,33 @@ def mcp(library: LibraryOption = None) -> None:
 
     with open_library(library) as opened:
         run_stdio(opened)
+
+
+def _serve(app: FastAPI, listener: socket.socket) -> None:
+    """Answer requests until a signal ends it."""
+    import uvicorn
+
+    from plait.serve.connections import GuardedConnection
+
+    config = uvicorn.Config(
+        app,
+        http=GuardedConnection,
+        ws="none",
+        lifespan="on",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # nobody may claim to be another address
+        h11_max_incomplete_event_size=32_768,
+        timeout_keep_alive=10,
+        timeout_graceful_shutdown=10,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _leave(_number: int, _frame: object) -> NoReturn:
+    """End well: being asked to is how a server ends."""
+    raise SystemExit(0)
 
 
 def _listening(host: str, port: int) -> socket.socket:

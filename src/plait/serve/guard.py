@@ -10,7 +10,7 @@ from __future__ import annotations
 import hmac
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
@@ -44,13 +44,12 @@ class Guard:
         *,
         token: str | None,
         hosts: Collection[str],
-        shelves: Shelves | None = None,
+        shelves: Shelves,
         keys: Keys | None = None,
         audit: Audit | None = None,
         limits: Limits | None = None,
         pages: Collection[str] = (),
         uploads: Collection[str] = (),
-        body_limit: Callable[[str], int] | None = None,
         clock: Clock = time.monotonic,
     ) -> None:
         """Wrap an app.
@@ -58,6 +57,7 @@ class Guard:
         Args:
             token: what the owner sends as a bearer token; None lets everybody be the owner.
             hosts: names, without port, by which callers may address the service.
+            shelves: the libraries, whoever's they are.
             keys: of other callers.
             audit: where every request is noted.
             pages: paths of static files that need no token, for they hold nothing of any library.
@@ -74,7 +74,6 @@ class Guard:
         self._limits = limits
         self._pages = frozenset(pages)
         self._uploads = frozenset(uploads)
-        self._body_limit = body_limit
         self._clock = clock
         self._rate = Rate(limits.requests_per_second, limits.burst, clock=clock)
         self._failures = Rate(limits.failures_per_second, limits.failure_burst, clock=clock)
@@ -126,9 +125,6 @@ class Guard:
         if wait := self._rate.take(caller.name):
             raise too_many("this key sends requests faster than it may: slow down", wait)
         with self._in_flight.one(caller.name):
-            if self._shelves is None:
-                yield
-                return
             async with self._shelves.using(caller.tenant) as state["shelf"]:
                 yield
 
@@ -181,8 +177,6 @@ class Guard:
             raise too_large(most)
 
     def _most_bytes(self, scope: Scope) -> int:
-        if self._body_limit is not None:
-            return self._body_limit(scope["path"])
         return 1_000_000 * (
             self._limits.upload_mb if scope["path"] in self._uploads else self._limits.query_mb
         )

@@ -26,7 +26,7 @@ from plait.serve.openapi import add_openapi
 from plait.serve.problems import add_problems
 from plait.serve.routes import counting, documents, explaining, health, jobs, pages, searching, units
 from plait.serve.routes.house import House
-from plait.serve.shelves import Shelves
+from plait.serve.shelves import Shelves, tenant_folder, tenants
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 

@@ -13,6 +13,7 @@ from plait.index.multi_vector import check_query
 from plait.index.scan import kernels
 from plait.index.scan.costs import Costs
 from plait.index.scan.segment import Segment
+from plait.scoring.together import Together
 from plait.scoring.vectors import VectorField, Vectors
 
 _AT_A_TIME = 256  # units whose vectors are read together: 2 MB of 32 x 128 in half precision
@@ -62,6 +63,7 @@ class ScannedField:
         for number, piece in enumerate(self._pieces):
             self._piece_of[piece.rows] = number
             self._unit_of[piece.rows] = piece.units
+        self._scan = Together(self._rough_everywhere)
 
     def __len__(self) -> int:
         return self._size
@@ -88,13 +90,16 @@ class ScannedField:
             return self.scores(query, weights, mask), True
         scores = np.full(self._size, np.nan, np.float32)
         kernels.prepare()  # which is not the cost of a search
+        if mask is None:
+            for piece, similarity in zip(self._pieces, self._scan(query), strict=True):
+                scores[piece.rows] = weights.astype(np.float32) @ similarity
+            return scores, False
         with self._costs.rough(allowed):
             for piece in self._pieces:
-                wanted = None if mask is None else np.flatnonzero(mask[piece.rows])
-                rows = piece.rows if wanted is None else piece.rows[wanted]
-                if len(rows):
-                    units = piece.units if wanted is None else piece.units[wanted]
-                    scores[rows] = weights.astype(np.float32) @ _rough(piece.segment, units, query)
+                wanted = np.flatnonzero(mask[piece.rows])
+                if len(wanted):
+                    similarity = _rough(piece.segment, piece.units[wanted], query)
+                    scores[piece.rows[wanted]] = weights.astype(np.float32) @ similarity
         return scores, False
 
     def exact_scores(self, query: Vectors, weights: Vectors, rows: Rows) -> Scores:
@@ -147,6 +152,23 @@ class ScannedField:
             read = segment.read(items).astype(np.float32)
             for place, of_unit in zip(places.tolist(), np.split(read, starts[1:]), strict=True):
                 found[place] = of_unit
+        return found
+
+    def _rough_everywhere(self, queries: Sequence[Vectors]) -> list[list[Vectors]]:
+        """Return, for each query, (parts, units) the rough similarity of each piece's units.
+
+        The codes of all units are read from memory once for all queries, which is most of what it costs.
+        """
+        found: list[list[Vectors]] = [[] for _ in queries]
+        for tokens in {query.shape[1] for query in queries}:
+            alike = [place for place, query in enumerate(queries) if query.shape[1] == tokens]
+            asked = np.concatenate([queries[place] for place in alike])
+            edges = np.cumsum([len(queries[place]) for place in alike])[:-1]
+            with self._costs.rough(len(alike) * self._size):
+                for piece in self._pieces:
+                    of_queries = np.split(_rough(piece.segment, piece.units, asked), edges)
+                    for place, similarity in zip(alike, of_queries, strict=True):
+                        found[place].append(similarity)
         return found
 
     def _read_from(self, rows: Rows) -> Iterator[tuple[Rows, Segment, Units]]:

@@ -21,6 +21,7 @@ Items = slice | NDArray[np.int64]
 _UNSHARED = 1 << 18  # see index.multi_vector
 _AT_ONCE = 1 << 17  # products of a block: half a megabyte, twice, for the second-level cache
 _LARGEST_CODE = 128
+_FEW = 32  # vectors of a query
 
 
 def rough(planes: Planes, scales: Vectors, query: Vectors, items: NDArray[np.int64] | None = None) -> Vectors:
@@ -99,9 +100,12 @@ class _Integers:
         safe = width * (columns // parts) * _LARGEST_CODE**2 < 2**31
         self._sums_in = torch.int32 if safe else torch.int64
         self.block = max(512, _AT_ONCE // columns)
+        self._one_a_part = 1 < columns == parts <= _FEW
 
     def __call__(self, planes: Planes, items: Items) -> NDArray[Any]:
         """Return (items, parts), the sums over the query's tokens of the best plane."""
+        if self._one_a_part and len(planes) == 1:
+            return self._sums_of_parts(planes[0], items)
         best = self._products(planes[0], items)
         for plane in planes[1:]:
             self._torch.maximum(best, self._products(plane, items), out=best)
@@ -110,6 +114,12 @@ class _Integers:
 
     def _products(self, plane: NDArray[np.int8], items: Items) -> Any:
         return self._torch._int_mm(_tensor(self._torch, plane[items]), self._asked)
+
+    def _sums_of_parts(self, plane: NDArray[np.int8], items: Items) -> NDArray[Any]:
+        """Return the same of a query of a few vectors: multiplied the other way round, twice as fast."""
+        stored = _tensor(self._torch, plane[items])
+        sums: NDArray[Any] = self._torch._int_mm(self._asked.t().contiguous(), stored.t()).numpy()
+        return sums.T
 
 
 class _Floats:

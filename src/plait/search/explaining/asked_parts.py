@@ -1,70 +1,51 @@
-"""The parts of a query by name, and which texts and images of the resolved query each of them is."""
+"""The parts of a query by name, and which texts and images each of them is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from plait.index.base import Snapshot
 from plait.schema import Query
-from plait.search.likes import resolved
+from plait.search.ranking import Ranking
 
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """Which of the wanted texts and images are left out, by place; frozen, so that it can be remembered."""
+    """Which of the wanted texts and images are left out, by place."""
 
     texts: frozenset[int] = frozenset()
     images: frozenset[int] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class AskedParts:
-    """What a query asks, by name: "text 1", "image 1", "like 1", numbered as in the query.
+def wanted_parts(ranking: Ranking) -> dict[str, Left]:
+    """Return name -> the texts and images it is, by place among the wanted ones: "text 1", "image 1", "like 1".
 
-    Attributes:
-        wanted: name -> the texts and images among the wanted ones of the resolved query.
-        unwanted: name -> its place among the unwanted parts.
+    A liked part may be several of each.
     """
-
-    wanted: dict[str, Left]
-    unwanted: dict[str, int]
-
-
-def asked_parts(
-    query: Query, snapshot: Snapshot, pictures: Path | None, *, reads_pictures: bool
-) -> AskedParts:
-    """Return the parts of a query.
-
-    Args:
-        query: as it was asked, with its likes.
-        pictures, reads_pictures: as of `likes.resolved`.
-    """
-    wanted: dict[str, Left] = {}
-    unwanted: dict[str, int] = {}
-    texts = images = 0
-    for name, weight, like in _named(query):
-        if weight < 0:
-            unwanted[name] = len(unwanted)
-            continue
-        more_texts, more_images = (name.startswith("text"), name.startswith("image"))
-        if like:
-            told = resolved(Query(like=(like,)), snapshot, pictures, reads_pictures=reads_pictures).query
-            more_texts, more_images = len(told.texts), len(told.images)
-        wanted[name] = Left(
-            frozenset(range(texts, texts + more_texts)), frozenset(range(images, images + more_images))
-        )
-        texts, images = texts + more_texts, images + more_images
-    return AskedParts(wanted, unwanted)
+    query = ranking.query
+    texts = _kept(ranking.text_origins, query.text_weights)
+    images = _kept(ranking.image_origins, query.image_weights)
+    return {name: Left(_of(name, texts), _of(name, images)) for name in dict.fromkeys((*texts, *images))}
 
 
-def _named(query: Query) -> Iterator[tuple[str, float, str]]:
-    """Give each part's name, weight, and the id that is liked, in the order in which they are resolved."""
-    for kind, weights, likes in (
-        ("text", query.text_weights, ()),
-        ("image", query.image_weights, ()),
-        ("like", query.like_weights, query.like),
+def unwanted_parts(query: Query) -> list[str]:
+    """Return the names of a query's unwanted parts, in the order in which a comparison has them."""
+    return [name for name, weight in _named(query) if weight < 0]
+
+
+def _named(query: Query) -> Iterator[tuple[str, float]]:
+    for kind, weights in (
+        ("text", query.text_weights),
+        ("image", query.image_weights),
+        ("like", query.like_weights),
     ):
-        for place, weight in enumerate(weights):
-            yield f"{kind} {place + 1}", weight, likes[place] if likes else ""
+        for number, weight in enumerate(weights, start=1):
+            yield f"{kind} {number}", weight
+
+
+def _kept(origins: Sequence[str], weights: Sequence[float]) -> list[str]:
+    return [name for name, weight in zip(origins, weights, strict=True) if weight > 0]
+
+
+def _of(name: str, origins: Sequence[str]) -> frozenset[int]:
+    return frozenset(place for place, origin in enumerate(origins) if origin == name)

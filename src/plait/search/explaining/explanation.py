@@ -12,7 +12,7 @@ from plait.schema import Explanation, HeatMap, Hit, MatchedWord, Query, Segment,
 from plait.scoring.vectors import VectorField
 from plait.search.asking import BM25
 from plait.search.explaining.abilities import HasGates, KnowsPlaces, ReadsWords
-from plait.search.explaining.asked_parts import AskedParts, Left, asked_parts
+from plait.search.explaining.asked_parts import Left, unwanted_parts, wanted_parts
 from plait.search.explaining.heat import cell_box, heat, usual_best
 from plait.search.explaining.leaving_out import LeavingOut
 from plait.search.explaining.shares import shares
@@ -70,13 +70,13 @@ class _Explaining:
         return self._trials.falls(trials)
 
     def _without_parts(self) -> dict[str, Trial]:
-        trials = {name: Trial(self._said_without(left)) for name, left in self._parts.wanted.items()}
-        return trials | {name: Trial(ignored=place) for name, place in self._parts.unwanted.items()}
-
-    def _said_without(self, left: Left) -> dict[str, float]:
-        if len(self._parts.wanted) == 1:
-            return {lane: self._leaving.usual(lane) for lane in self.place.lanes}
-        return self._leaving.said(left)
+        wanted = wanted_parts(self.ranking)
+        if len(wanted) == 1:
+            trials = dict.fromkeys(wanted, Trial({lane: self._leaving.usual(lane) for lane in self.place.lanes}))
+        else:
+            trials = {name: Trial(self._leaving.said(left)) for name, left in wanted.items()}
+        unwanted = enumerate(unwanted_parts(self.query))
+        return trials | {name: Trial(ignored=number) for number, name in unwanted}
 
     def _without_sides(self) -> dict[str, Trial]:
         """Return trials without what the unit's words say, and without what its pictures do."""
@@ -207,24 +207,10 @@ class _Explaining:
         return {field.name: field for field in self.searcher.encoder.fields}
 
     @cached_property
-    def _parts(self) -> AskedParts:
-        return asked_parts(
-            self.query,
-            self.searcher.snapshot,
-            self.searcher.pictures,
-            reads_pictures=any(field.asks != "text" for field in self.searcher.encoder.fields),
-        )
-
-    @cached_property
     def _leaving(self) -> LeavingOut:
         wanted = self.ranking.comparison.wanted
         return LeavingOut(wanted, self.searcher.encoder, self.ranking.lanes, self.place)
 
     @cached_property
     def _trials(self) -> Trials:
-        comparison = self.ranking.comparison
-        against = [
-            LeavingOut(part.asked, self.searcher.encoder, lanes, self.place).all_said()
-            for part, lanes in zip(comparison.unwanted, comparison.against, strict=True)
-        ]
-        return Trials(comparison, self.place.lanes, against)
+        return Trials(self.ranking.comparison, self.place.lanes, self.place.against)

@@ -1,0 +1,136 @@
+"""Whoever opens connections and says nothing, or nonsense, keeps nobody else out."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from plait.serve.connections import GuardedConnection, reachable_warning
+
+HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n"
+
+
+class Hasty(GuardedConnection):
+    head_seconds = 0.2
+    most = 5
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[tuple[str, int]]:
+    """A server that waits a fifth of a second for a head, and has room for five connections."""
+
+    async def answer(request: Request) -> PlainTextResponse:
+        return PlainTextResponse((await request.body()) or b"hello")
+
+    app = Starlette(routes=[Route("/", answer, methods=["GET", "POST"])])
+    config = uvicorn.Config(
+        app, port=0, log_level="critical", http=Hasty, lifespan="off", timeout_keep_alive=60
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while thread.is_alive() and not server.started:
+        time.sleep(0.005)
+    yield server.servers[0].sockets[0].getsockname()[:2]
+    server.should_exit = True
+    thread.join(10)
+
+
+@contextmanager
+def connected(address: tuple[str, int]) -> Iterator[socket.socket]:
+    with socket.create_connection(address, timeout=5) as connection:
+        yield connection
+
+
+def asked(address: tuple[str, int]) -> bytes:
+    with connected(address) as connection:
+        connection.sendall(HEAD + b"Connection: close\r\n\r\n")
+        return everything(connection)
+
+
+def everything(connection: socket.socket) -> bytes:
+    """Return what comes until the other side closes."""
+    try:
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+    except ConnectionResetError:
+        return b""
+
+
+@pytest.mark.parametrize("sent", [b"", HEAD, HEAD + b"X-A: b"])
+def test_a_head_that_does_not_come_closes_the_connection(address: tuple[str, int], sent: bytes) -> None:
+    with connected(address) as connection:
+        connection.sendall(sent)
+        assert everything(connection) == b""
+
+
+def test_a_second_head_has_its_time_too(address: tuple[str, int]) -> None:
+    with connected(address) as connection:
+        connection.sendall(HEAD + b"\r\n")
+        while not connection.recv(65536).endswith(b"hello"):
+            pass
+        connection.sendall(HEAD)  # stops the keep-alive time of uvicorn, which is a minute here
+        assert everything(connection) == b""
+
+
+def test_whoever_speaks_is_answered_though_the_body_comes_later_than_a_head_may(
+    address: tuple[str, int],
+) -> None:
+    with connected(address) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n")
+        with connected(address) as silent:
+            everything(silent)  # by now the time for a head is over
+        connection.sendall(b"late")
+        assert b"200 OK" in connection.recv(65536)
+
+
+def test_one_connection_too_many_is_closed_and_room_comes_back(
+    address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Hasty, "head_seconds", 60)
+    opened = [socket.create_connection(address, timeout=5) for _ in range(5)]
+    assert asked(address) == b""
+    for connection in opened:
+        connection.close()
+    while not (said := asked(address)):
+        time.sleep(0.005)
+    assert said.endswith(b"hello")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost : x\r\n\r\n",
+        HEAD + b"X: " + b"y" * 100_000,
+    ],
+)
+def test_what_is_no_request_is_told_so_with_all_headers(address: tuple[str, int], sent: bytes) -> None:
+    with connected(address) as connection:
+        connection.sendall(sent)
+        said = everything(connection)
+    assert said.startswith(b"HTTP/1.1 400 ")
+    assert b"application/problem+json" in said
+    assert b"nosniff" in said
+    assert b"default-src 'none'; sandbox" in said
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
+def test_nothing_is_said_of_addresses_of_this_machine(host: str) -> None:
+    assert reachable_warning(host) is None
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "plait.example"])
+def test_every_other_address_is_warned_of(host: str) -> None:
+    assert "unencrypted" in (reachable_warning(host) or "")

@@ -77,7 +77,7 @@ class Service:
 
 
 def app_of(library: Library, *, audit: bool = False, **limits: float) -> FastAPI:
-    """Return a service over a library of the small encoder, with small limits, others where they are given."""
+    """Return a service over a library of the small encoder, with small limits but for those given."""
     small: dict[str, float] = {"query_mb": 1, "upload_mb": 2, "failure_burst": 10_000}
     return create_app(
         library,

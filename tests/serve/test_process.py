@@ -13,8 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import anyio
 import httpx
 import pytest
+from tests.helpers.tiny_encoder import TinyEncoder
+
+from plait.library import Library
+from plait.serve.jobs import InProcess, Job, Jobs, Workshop
 
 
 def start(folder: Path, *options: str) -> subprocess.Popen[str]:
@@ -51,14 +56,34 @@ def test_it_prints_one_address_and_answers_there(process: subprocess.Popen[str],
         reply = client.get("/status", headers={"Authorization": f"Bearer {token}"})
         assert reply.json()["documents"] == 2
         assert "server" not in reply.headers
+        sent = client.post(
+            "/documents",
+            headers={"Authorization": f"Bearer {token}"},
+            files={"file": ("new.txt", b"The fan belt is worn.")},
+        )
+        assert sent.status_code == 202
 
     with pytest.raises(OSError):  # the loopback only: no other address of this machine answers
         socket.create_connection((_other_address(), parts.port or 0), timeout=2).close()
 
     process.send_signal(signal.SIGINT)
     rest, errors = process.communicate(timeout=20)
+    assert process.returncode == 0
     assert rest == ""
     assert "Traceback" not in errors
+
+    # What could not be added, as no process can load a test's encoder, waits for the next start.
+    with Library(tmp_path / "shelf", encoder=TinyEncoder()) as library:
+        workshop = Workshop(InProcess(TinyEncoder()))
+        workshop.resume(library)
+        (job,) = anyio.run(finished, workshop.jobs(library))
+        workshop.stop()
+        assert (job.id, job.state) == (sent.json()["jobs"][0]["id"], "added")
+        assert len(library.documents()) == 3
+
+
+async def finished(jobs: Jobs) -> list[Job]:
+    return await jobs.finished([job.id for job in jobs.all()], seconds=20)
 
 
 def test_a_taken_port_is_said_in_one_line(shelf: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -13,7 +11,7 @@ from tests.helpers.tiny_encoder import TinyEncoder
 
 from plait import Library
 from plait.errors import InputError
-from plait.serve.uploads import FOLDER, add_upload, safe_name
+from plait.serve.uploads import FOLDER, forget_upload, safe_name
 
 
 @pytest.mark.parametrize(
@@ -51,13 +49,13 @@ def test_no_name_leaves_the_folder_or_hides_in_it(sent: str) -> None:
     assert name.isprintable()
 
 
-def test_an_archive_is_kept_where_only_a_member_cannot_be_read(tmp_path: Path) -> None:
-    sent = io.BytesIO()
-    with zipfile.ZipFile(sent, "w") as archive:
-        archive.writestr("good.txt", "The fan belt is worn.")
-        archive.writestr("bad.pdf", b"%PDF-1.4 nothing")
+def test_only_what_was_sent_is_deleted_with_its_document(tmp_path: Path) -> None:
     with Library(tmp_path, encoder=TinyEncoder()) as library:
-        report = add_upload(library, "parts.zip", io.BytesIO(sent.getvalue()))
-        assert [failure.source.rpartition("/")[2] for failure in report.failed] == ["bad.pdf"]
-        assert (library.folder / FOLDER / "parts.zip").read_bytes() == sent.getvalue()
-        assert len(library.documents()) == 2
+        (library.folder / FOLDER).mkdir()
+        for path in (own := tmp_path / "own.txt", sent := library.folder / FOLDER / "sent.txt"):
+            path.write_text("The fan belt is worn.")
+            library.add([path])
+        for document in library.documents():
+            forget_upload(library, document.source)
+    assert own.exists()
+    assert not sent.exists()

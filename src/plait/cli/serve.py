@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import webbrowser
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from plait.cli.console import LibraryOption, open_library, warn
+from plait.cli.console import LibraryOption, fail, open_library, warn
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -55,15 +57,29 @@ def serve(
         _serve(app, listener)
 
 
-def mcp(library: LibraryOption = None) -> None:
+def mcp(
+    add_from: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--add-from",
+            help="Let the assistant add files below this folder; may be repeated. Without it, it adds none.",
+        ),
+    ] = None,
+    library: LibraryOption = None,
+) -> None:
     """Serve the library to an assistant over the Model Context Protocol, on standard input and output."""
     from plait.extras import require
 
     require("mcp")
+    from plait.errors import MissingPathError
     from plait.serve.mcp import run_stdio
 
+    folders = [Path(os.path.abspath(folder)) for folder in add_from or []]
+    for folder in folders:
+        if not folder.is_dir():
+            raise MissingPathError(f"{folder}: no such folder; check what follows --add-from")
     with open_library(library) as opened:
-        run_stdio(opened)
+        run_stdio(opened, add_from=folders)
 
 
 def _serve(app: FastAPI, listener: socket.socket) -> None:
@@ -85,7 +101,10 @@ def _serve(app: FastAPI, listener: socket.socket) -> None:
         timeout_keep_alive=10,
         timeout_graceful_shutdown=10,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    server = uvicorn.Server(config)
+    server.run(sockets=[listener])
+    if not server.started:
+        fail("the service could not start; what is above says why", 3)
 
 
 def _leave(_number: int, _frame: object) -> NoReturn:

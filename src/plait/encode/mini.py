@@ -19,6 +19,7 @@ from plait.encode.items import heading_of, query_parts, shares, texts_of
 from plait.encode.mini_towers import Towers
 from plait.encode.naming import telling_texts
 from plait.encode.pictures import asked_images, open_picture
+from plait.encode.threads import torch_threads
 from plait.encode.windows import TextLimit
 from plait.errors import ModelError, QueryError
 from plait.model.mini.configuration_mini import JointHeadConfig, MiniConfig
@@ -28,6 +29,7 @@ from plait.model.mini.modeling_mini import PictureHeads
 from plait.model.mini.words_mini import FigureWords, uncompressed
 from plait.schema import Query, Unit
 from plait.scoring.mixture import MixtureParameters
+from plait.scoring.together import Together
 from plait.scoring.vectors import QueryVectors, UnitVectors, VectorField, Vectors
 
 logger = logging.getLogger(__name__)
@@ -37,6 +39,8 @@ _FORMAT = "mini-2"  # raise when this file changes what is encoded
 _SHIPPED = Path(__file__).resolve().parent.parent / "model" / "mini" / "weights" / NAME
 _PICTURE_BATCH = 4
 _REMEMBERED = 4096  # pictures whose vectors are kept, 8 kB each: icons and logos recur in every manual
+_SHORT = 2000  # characters of a query; encoding longer ones takes long, and others do not wait for it
+_FEWEST_ROWS = 4
 _JOINT, _WORDS = "joint.", "words."  # prefixes of the tensors of parts that may be switched off
 
 
@@ -68,6 +72,7 @@ class MiniEncoder:
         self._max_pixels = max_pixels
         self._towers = Towers(config, threads=threads)
         self._seen: OrderedDict[str, Seen] = OrderedDict()
+        self._together: Together[Sequence[str], dict[str, Vectors]] = Together()
 
     @classmethod
     def load(cls, name: str = NAME, *, threads: int = 0, max_pixels: int = 50_000_000) -> MiniEncoder:
@@ -177,11 +182,11 @@ class MiniEncoder:
         opened = [open_picture(image, max_pixels=self._max_pixels) for image in images]
         cells = self._towers.cells([self._towers.squeezed(picture) for picture in opened]) if opened else None
         if query.texts:
-            fields["text"] = self._towers.vectors(query.texts)[:, None]
-            weights["text"] = shares(query.text_weights)
-            if self._config.words is not None:
-                fields["figure_words"] = self._questions(fields["text"])
-                weights["figure_words"] = weights["text"]
+            is_short = sum(map(len, query.texts)) <= _SHORT
+            texts = query.texts
+            asked = self._together(self._asked, texts) if is_short else self._asked([texts])[0]
+            fields |= asked
+            weights |= dict.fromkeys(asked, shares(query.text_weights))
         if cells is not None:
             pooled, tokens = self._read(cells)
             fields |= {"image": pooled[:, None], "image_tokens": tokens}
@@ -193,6 +198,15 @@ class MiniEncoder:
         return QueryVectors(fields, weights)
 
     # --- text ---
+
+    def _asked(self, queries: Sequence[Sequence[str]]) -> list[dict[str, Vectors]]:
+        """Return what the texts of each query ask of "text" and, where there is that part, "figure_words"."""
+        fields = {"text": self._towers.asked([text for texts in queries for text in texts])[:, None]}
+        if self._config.words is not None:
+            fields["figure_words"] = self._questions(fields["text"])
+        edges = np.cumsum([len(texts) for texts in queries])[:-1]
+        of_queries = [np.split(vectors, edges) for vectors in fields.values()]
+        return [dict(zip(fields, vectors, strict=True)) for vectors in zip(*of_queries, strict=True)]
 
     def _encode_passages(self, units: Sequence[Unit]) -> list[Vectors]:
         """Return each unit's (items, 1, d): a passage under its headings, drawn towards them a little."""
@@ -263,10 +277,16 @@ class MiniEncoder:
         return pooled.numpy(), tokens.numpy()
 
     def _questions(self, texts: Vectors) -> Vectors:
-        """Return (texts, 1, width) of the text tower's vectors, (texts, 1, d)."""
-        with torch.inference_mode():
-            asked: Vectors = self._words.questions(torch.from_numpy(texts[:, 0])).numpy()
-        return asked[:, None]
+        """Return (texts, 1, width) of the text tower's vectors, (texts, 1, d).
+
+        A product of a few rows is computed by other means than one of more, so zeros are added: what a text
+        gets is then the same whatever texts come with it.
+        """
+        rows = np.zeros((max(_FEWEST_ROWS, len(texts)), texts.shape[2]), np.float32)
+        rows[: len(texts)] = texts[:, 0]
+        with torch.inference_mode(), torch_threads(1):
+            asked: Vectors = self._words.questions(torch.from_numpy(rows)).numpy()
+        return asked[: len(texts), None]
 
     def _stacked(self, figures: Sequence[Seen | None]) -> dict[str, Vectors]:
         opened = [seen for seen in figures if seen is not None]
@@ -332,7 +352,7 @@ class MiniEncoder:
         ]
 
     def token_grid(self, field: str) -> tuple[int, int] | None:
-        """Return the rows and columns of the cells that a figure's tokens stand for; None for other fields."""
+        """Return the rows and columns of cells that a figure's tokens stand for; None for other fields."""
         grid = self._config.heads.grid
         return (grid, grid) if field == "image_tokens" else None
 

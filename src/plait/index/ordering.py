@@ -98,7 +98,7 @@ class UnitOrder:
     def __len__(self) -> int:
         return len(self.row_ids)
 
-    @property
+    @cached_property
     def has_digests(self) -> bool:
         """Whether the rows are of format 2, which names what is derived from them."""
         return "digest" in self.rows.columns

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import islice
 from threading import RLock
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -25,7 +27,9 @@ from plait.index.scan.segment import Segment
 from plait.index.scan.segments import Segments
 from plait.index.surroundings import SurroundedBm25
 from plait.index.text_segments import TermRows, heading_text
+from plait.index.unit_cache import UnitCache
 from plait.schema import Facet, FieldInfo, Filter, Unit
+from plait.scoring.together import Together
 from plait.scoring.vectors import VectorField, Vectors
 
 EXACT_BYTES = 64 << 20  # as float32: up to here a field is held in memory and scanned exactly
@@ -76,6 +80,9 @@ class TableSnapshot:
         self._holding: dict[ItemKind, Mask] = {}
         self._loading = RLock()
         self._order = UnitOrder.of(table, fields)
+        same_keys = earlier is not None and earlier._order.has_digests and self._order.has_digests
+        self._units: UnitCache = earlier._units if earlier is not None and same_keys else UnitCache()
+        self._take: Together[list[int], list[dict[str, Any]]] = Together()
         self._words: tuple[UnitOrder, SurroundedBm25] | None = earlier._words if earlier else None
 
     def __len__(self) -> int:
@@ -223,20 +230,22 @@ class TableSnapshot:
         return self._order.rows_of_keys(np.asarray(keys, np.uint64))
 
     def units(self, rows: Sequence[int]) -> list[tuple[Unit, StoredDocument]]:
-        """Return the stored units of some rows, in that order; reads only those rows."""
-        if not len(rows):
-            return []
-        owners = [int(self.owners[row]) for row in rows]
+        """Return the stored units of some rows, in that order; reads only those that were not read lately."""
+        places = np.asarray(rows, np.intp)
+        keys, owners = self._order.keys[places].tolist(), self.owners[places].tolist()
+        known = self._units.known(keys)
+        missing = {key: int(row) for key, row in zip(keys, rows, strict=True) if key not in known}
         unknown = [owner for owner in dict.fromkeys(owners) if owner not in self._documents]
-        wanted = [int(self._order.row_ids[row]) for row in rows]
-        wanted += [int(self._order.first_row_ids[owner]) for owner in unknown]
-        taken = self._table.take(wanted, ["unit", "document"])
-        for owner, row in zip(unknown, taken[len(rows) :], strict=True):
-            self._documents[owner] = stored.read_document(row["document"])
-        return [
-            (stored.read_unit(row["unit"]), self._documents[owner])
-            for row, owner in zip(taken[: len(rows)], owners, strict=True)
-        ]
+        if missing or unknown:
+            wanted = self._order.row_ids[list(missing.values())].tolist()
+            row_ids = [*wanted, *self._order.first_row_ids[unknown].tolist()]
+            taken = self._take(self._taken, row_ids)
+            for owner, row in zip(unknown, taken[len(wanted) :], strict=True):
+                self._documents[owner] = stored.read_document(row["document"])
+            read = {key: stored.read_unit(row["unit"]) for key, row in zip(missing, taken, strict=False)}
+            self._units.keep(read)
+            known |= read
+        return [(known[key], self._documents[owner]) for key, owner in zip(keys, owners, strict=True)]
 
     def documents_of(self) -> Mapping[str, Sequence[int]]:
         """Return document id -> the rows of its units, which are neighbours."""
@@ -309,6 +318,11 @@ class TableSnapshot:
             owner: stored.read_document(text).title
             for owner, text in zip(owners.tolist(), texts, strict=True)
         }
+
+    def _taken(self, wanted: Sequence[Sequence[int]]) -> list[list[dict[str, Any]]]:
+        """Return the units and documents that each caller wants; many cost little more to read than few."""
+        every = iter(self._table.take([row_id for ids in wanted for row_id in ids], ["unit", "document"]))
+        return [list(islice(every, len(ids))) for ids in wanted]
 
     def _field(self, name: str) -> MultiVectors | ScannedField:
         if name not in self._fields:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import cast
@@ -11,9 +12,11 @@ from plait.index.base import Snapshot
 from plait.schema import Explanation, SearchRequest, TargetKind
 from plait.search.explaining.explanation import explained
 from plait.search.fusion import Method
+from plait.search.kinds import PartKind, parts_of
 from plait.search.searcher import Searcher
 
-_PARTS: dict[str, TargetKind] = {"p": "passage", "f": "figure", "t": "table"}
+_ID = re.compile(r"(?P<document>.+):(?P<unit>[0-9]{1,9})(\.(?P<part>(?P<kind>[pft])[0-9]{1,9}))?", re.DOTALL)
+_KINDS: dict[str, PartKind] = {"p": "passage", "f": "figure", "t": "table"}
 
 
 def explain(
@@ -43,8 +46,8 @@ def explain(
     )
     if not ranking.places:
         raise InputError(
-            f"the request does not find {id}: its filters leave it out, it is what the query likes, or nothing "
-            "that is asked can be compared with it; explain a hit of the same request"
+            f"the request does not find {id}: its filters leave it out, the query likes it, or nothing that "
+            "is asked can be compared with it; explain a hit of the same request"
         )
     place = max(ranking.places, key=lambda place: place.score)
     return _absolute(explained(searcher, request.query, ranking, place), path_of)
@@ -53,26 +56,24 @@ def explain(
 def _places(
     id: str, asked: TargetKind | None, snapshot: Snapshot
 ) -> tuple[TargetKind | None, Sequence[tuple[int, str]]]:
-    """Return of what kind an id is, and which places of the snapshot it names: all units of a document.
+    """Return what kind of thing an id means, and its places in the snapshot: of a document, all its units.
 
     Raises:
-        InputError: none.
+        InputError: the library holds nothing of that id.
     """
     documents = snapshot.documents_of()
     if rows := documents.get(id, ()):
         return "document", [(row, "") for row in rows]
-    document, _, rest = id.rpartition(":")
-    ordinal, _, part = rest.partition(".")
-    rows = documents.get(document, ())  # in the order of its units
-    if ordinal.isascii() and ordinal.isdigit() and int(ordinal[:9]) < len(rows):
-        row = rows[int(ordinal[:9])]
-        ((unit, _),) = snapshot.units([row])
-        held = {"p": unit.passages, "f": unit.figures, "t": unit.tables}
-        if not part and unit.id == id:
+    match = _ID.fullmatch(id)
+    rows = documents.get(match["document"], ()) if match else ()
+    if match is not None and int(match["unit"]) < len(rows):
+        row = rows[int(match["unit"])]  # the rows of a document are in the order of its units
+        if match["part"] is None:
             return "page" if asked == "page" else None, [(row, "")]
-        number = part[1:]
-        if part[:1] in held and number.isascii() and number.isdigit() and int(number[:9]) < len(held[part[0]]):
-            return _PARTS[part[0]], [(row, part)]
+        kind = _KINDS[match["kind"]]
+        ((unit, _),) = snapshot.units([row])
+        if match["part"] in {part.name for part in parts_of(unit, kind)}:
+            return kind, [(row, match["part"])]
     raise InputError(
         f"this library holds nothing of id {id!r}: give the id of a hit, as in D:4, D:4.p2, D:4.f0 or D"
     )

@@ -100,12 +100,14 @@ def _stored(
 
 
 def _written(document: StoredDocument) -> str:
-    return base64.urlsafe_b64encode(json.dumps([document.source, document.id]).encode()).decode()
+    key = json.dumps([document.source, document.id], ensure_ascii=False)
+    return base64.urlsafe_b64encode(key.encode("utf-8", "surrogatepass")).decode()
 
 
 def _read(after: str) -> _Key:
     try:
-        source, id = json.loads(base64.urlsafe_b64decode(after.encode()))
+        key = base64.urlsafe_b64decode(after.encode()).decode("utf-8", "surrogatepass")
+        source, id = json.loads(key)
     except (binascii.Error, ValueError, TypeError, RecursionError) as error:
         raise InputError(
             "after must be `next` of the page before, as it came; leave it out to begin"

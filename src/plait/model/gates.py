@@ -42,14 +42,16 @@ def _watched(reader: GatedReader | Reader, tell: Callable[[float], None]) -> Rem
     """Have a reader tell the mean of its input gate whenever this thread uses it."""
     thread = threading.get_ident()
 
-    def gate(_: nn.Module, inputs: Any, logits: Tensor) -> None:
-        if threading.get_ident() == thread:
-            tell(float((logits + reader.prior).sigmoid().mean()))
-
     def entry(_: nn.Module, inputs: Any, output: tuple[Tensor, Tensor, Tensor]) -> None:
         if threading.get_ident() == thread:
             tell(float(output[1].sigmoid().mean()))  # the prior is folded in
 
-    if isinstance(reader, GatedReader):
-        return reader.input_gate.register_forward_hook(gate)
-    return reader.register_forward_hook(entry)
+    if isinstance(reader, Reader):
+        return reader.register_forward_hook(entry)
+    prior = reader.prior
+
+    def gate(_: nn.Module, inputs: Any, logits: Tensor) -> None:
+        if threading.get_ident() == thread:
+            tell(float((logits + prior).sigmoid().mean()))
+
+    return reader.input_gate.register_forward_hook(gate)

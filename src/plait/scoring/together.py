@@ -19,30 +19,31 @@ class Together(Generic[A, B]):
     nothing, and the more there are, the more share a call.
 
     Args:
-        work: returns one result for each item, in order. What an item gives must not depend on the others.
         most: items of one call.
         told: called with the number of items before each call.
     """
 
-    def __init__(
-        self, work: Callable[[list[A]], Sequence[B]], *, most: int = 16, told: Callable[[int], None] | None = None
-    ) -> None:
-        self._work = work
+    def __init__(self, *, most: int = 16, told: Callable[[int], None] | None = None) -> None:
         self._most = most
         self._told = told
         self._waiting: deque[_Turn[A, B]] = deque()
         self._queue = Lock()
         self._at_work = Lock()
 
-    def __call__(self, item: A) -> B:
-        """Return what the work gives for an item; raises what it raises for this item."""
+    def __call__(self, work: Callable[[list[A]], Sequence[B]], item: A) -> B:
+        """Return what the work gives for an item; raises what it raises for this item.
+
+        Args:
+            work: returns one result for each item, in order; the same for all callers. It is not kept, and
+                what an item gives must not depend on the others.
+        """
         mine: _Turn[A, B] = _Turn(item)
         with self._queue:
             self._waiting.append(mine)
         while not mine.is_done:  # its turn may come in a later batch than the first that is made here
             with self._at_work:
                 if not mine.is_done:
-                    self._do(self._next())
+                    self._do(work, self._next())
         if mine.error is not None:
             raise mine.error
         return cast("B", mine.result)
@@ -51,19 +52,19 @@ class Together(Generic[A, B]):
         with self._queue:
             return [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
 
-    def _do(self, turns: list[_Turn[A, B]]) -> None:
+    def _do(self, work: Callable[[list[A]], Sequence[B]], turns: list[_Turn[A, B]]) -> None:
         """Do the work of some turns; where that fails, each for itself, so that one error is one's own."""
         try:
             if self._told is not None:
                 self._told(len(turns))
-            for turn, result in zip(turns, self._work([turn.item for turn in turns]), strict=True):
+            for turn, result in zip(turns, work([turn.item for turn in turns]), strict=True):
                 turn.result = result
         except BaseException as error:
             if len(turns) == 1:
                 turns[0].error = error
             else:
                 for turn in turns:
-                    self._do([turn])
+                    self._do(work, [turn])
         for turn in turns:
             turn.is_done = True
 

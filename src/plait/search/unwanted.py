@@ -69,7 +69,7 @@ class Unwanted:
         rows = np.arange(len(self.asked.snapshot))
         some = rows[np.linspace(0, len(rows) - 1, min(_SAMPLE, len(rows))).astype(np.intp)]
         scores = self.asked.exact_scores(lane, some)
-        return _usual(scores[~np.isnan(scores)].astype(np.float64))
+        return usual(scores[~np.isnan(scores)].astype(np.float64))
 
     def _raised(self, lane: str, scores: Scores) -> Scores:
         """Return scores raised to the background, and after them the background itself."""
@@ -77,7 +77,7 @@ class Unwanted:
         return np.append(np.fmax(scores, background), background)
 
 
-def _usual(scores: NDArray[np.float64]) -> float:
+def usual(scores: NDArray[np.float64]) -> float:
     """Return a few deviations above the median; they are taken below it, where what is alike is not."""
     if not len(scores):
         return 0.0

@@ -1,7 +1,7 @@
 """Who did what, and when: one line a request, for the owner to read.
 
 .plait/audit/
-├── audit.jsonl     a JSON object a line, in the order in which answers ended
+├── audit.jsonl     a JSON object a line, about in the order in which answers ended
 ├── audit.1.jsonl   the lines before those, and so on
 └── lock
 

@@ -64,7 +64,7 @@ def keep_opinion(library: Library, said: OpinionForm, recent: RecentQueries) -> 
         InputError: it has neither a grade nor a click, or both.
         Refusal: opinions are off, or the query or the unit is unknown.
     """
-    if ("grade" in said.model_fields_set) == ("click" in said.model_fields_set):
+    if not said.is_clear:
         raise InputError(
             'give either "grade": 0 to 3, or null to take a judgement back; or "click": true in its place'
         )
@@ -72,20 +72,20 @@ def keep_opinion(library: Library, said: OpinionForm, recent: RecentQueries) -> 
     if wanted == "off":
         raise Refusal(403, "FeedbackOff", "this library keeps no opinions: its setting feedback is off")
     query = recent.find(said.query)
-    if said.click and wanted != "clicks":
+    if said.is_click and wanted != "clicks":
         return False
     found = unit_of(library, said.unit)
     if found is None:
         raise Refusal(404, "NotFound", "no unit has this id; search again, its document may have changed")
     unit, document, *_ = found
     opinion = Opinion(
-        kind="click" if said.click else "judgement",
+        kind="click" if said.is_click else "judgement",
         query=said.query,
         unit=unit.id,
         document=document.id,
         source=document.source,
         page=unit.page,
-        grade=1 if said.click else said.grade,
+        grade=1 if said.is_click else said.grade,
         rank=said.rank,
     )
     Feedback(library.folder).keep(query, opinion)

@@ -109,12 +109,12 @@ def read_filters(text: str) -> tuple[Filter, ...]:
     """Return the filters of a JSON list.
 
     Raises:
-        QueryError: it is none.
+        InputError: it is none.
     """
     try:
         checked = _FILTERS.validate_python(_parsed(text, "filters"))
     except ValidationError as error:
-        raise QueryError(f"filters: {said_of(error.errors(include_url=False))}") from error
+        raise InputError(f"filters: {said_of(error.errors(include_url=False))}") from error
     return filters_of(checked)
 
 
@@ -125,6 +125,19 @@ def filters_of(forms: Sequence[Form]) -> tuple[Filter, ...]:
         Filter(**{**one, "value": tuple(one["value"]) if isinstance(one["value"], list) else one["value"]})
         for one in every
     )
+
+
+def known_only(request: Request) -> None:
+    """Refuse what the address of a request asks beside what its route takes; a mistyped filter would count
+    for nothing.
+
+    Raises:
+        InputError: naming it.
+    """
+    known = [parameter.alias for parameter in request.scope["route"].dependant.query_params]
+    if unknown := sorted(set(request.query_params) - set(known)):
+        said = f"use {', '.join(known)}" if known else "this address takes none"
+        raise InputError(f"unknown parameter {unknown[0][:_SHOWN]!r}: {said}")
 
 
 def said_of(errors: Sequence[Any]) -> str:
@@ -157,25 +170,25 @@ def _valid_json(form: type[F], body: bytes) -> F:
     try:
         return form.model_validate_json(body)
     except ValidationError as error:
-        raise QueryError(said_of(error.errors(include_url=False))) from error
+        raise InputError(said_of(error.errors(include_url=False))) from error
 
 
 def _valid(form: type[F], values: Mapping[str, Any]) -> F:
     try:
         return form.model_validate(values)
     except ValidationError as error:
-        raise QueryError(said_of(error.errors(include_url=False))) from error
+        raise InputError(said_of(error.errors(include_url=False))) from error
 
 
 @asynccontextmanager
 async def _multipart(request: Request) -> AsyncIterator[FormData]:
     if _kind(request) != _MULTIPART:
-        raise QueryError(f"send {_JSON} or {_MULTIPART}, not {_kind(request) or 'an unnamed type'}")
+        raise InputError(f"send {_JSON} or {_MULTIPART}, not {_kind(request) or 'an unnamed type'}")
     try:
         async with request.form(max_files=MAX_PARTS, max_fields=4 * MAX_PARTS) as form:
             yield form
     except MultiPartException as error:
-        raise QueryError(f"the form cannot be read: {error.message}") from error
+        raise InputError(f"the form cannot be read: {error.message}") from error
 
 
 async def _fields(
@@ -183,12 +196,12 @@ async def _fields(
 ) -> tuple[dict[str, list[str]], list[bytes]]:
     """Return the texts of each field, and the bytes of the files in the fields "image", in order."""
     if unknown := sorted(set(form) - known):
-        raise QueryError(f"unknown field {unknown[0][:_SHOWN]!r}: use {', '.join(sorted(known))}")
+        raise InputError(f"unknown field {unknown[0][:_SHOWN]!r}: use {', '.join(sorted(known))}")
     texts: dict[str, list[str]] = {name: [] for name in known}
     images = []
     for name, value in form.multi_items():
         if (name == "image") != isinstance(value, UploadFile):
-            raise QueryError(
+            raise InputError(
                 "field image must be a file; pictures are sent, never named by a path"
                 if name == "image"
                 else f"field {name} must be text, not a file"
@@ -222,14 +235,14 @@ async def _simple(form: FormData) -> SearchRequest:
 
 def _only(texts: Mapping[str, Sequence[str]], name: str) -> str:
     if len(texts[name]) != 1:
-        raise QueryError(f"give field {name} once, got it {len(texts[name])} times")
+        raise InputError(f"give field {name} once, got it {len(texts[name])} times")
     return texts[name][0]
 
 
 def _listed(text: str) -> list[Any]:
     values = _parsed(text, "filters")
     if not isinstance(values, list):
-        raise QueryError("field filters must be a JSON list")
+        raise InputError("field filters must be a JSON list")
     return values
 
 
@@ -237,7 +250,7 @@ def _parsed(text: str, name: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise QueryError(f"{name} must be valid JSON, got {text[:_SHOWN]!r}") from error
+        raise InputError(f"{name} must be valid JSON, got {text[:_SHOWN]!r}") from error
 
 
 def _whole(text: str) -> int | str:

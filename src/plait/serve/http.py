@@ -10,13 +10,14 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
 import anyio.to_thread
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from plait.library import Library
 from plait.serve.attending import Attending
 from plait.serve.audit import Audit
 from plait.serve.desk import Desk
 from plait.serve.feedback import check_setting
+from plait.serve.forms import known_only
 from plait.serve.guard import Guard
 from plait.serve.jobs import Workshop
 from plait.serve.keys import Keys
@@ -29,6 +30,7 @@ from plait.serve.routes.house import House
 from plait.serve.shelves import Shelves, tenant_folder, tenants
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_LIMITS = Limits()
 
 
 def create_app(
@@ -36,7 +38,7 @@ def create_app(
     *,
     token: str | None,
     hosts: Collection[str] = LOOPBACK,
-    limits: Limits = Limits(),
+    limits: Limits = _LIMITS,
     workshop: Workshop | None = None,
     keys: bool = True,
     audit: bool = True,
@@ -84,9 +86,9 @@ def create_app(
         jobs.routes(house),
         units.routes(),
         health.routes(house),
-        pages.routes(),
     ):
-        app.include_router(router)
+        app.include_router(router, dependencies=[Depends(known_only)])
+    app.include_router(pages.routes())
     add_problems(app)
     add_openapi(app)
     app.add_middleware(Attending)

@@ -228,3 +228,17 @@ def test_a_new_thread_is_held_to_one_too():
 def test_importing_the_kernels_imports_no_torch():
     code = "import sys, plait.index.scan.kernels; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("which", ["integers", "floats"])
+@pytest.mark.parametrize("count", [1, 700, 5000])
+def test_parts_score_together_as_each_alone(which, count, request):
+    """So the queries of several threads can share a scan, which for vectors on their own goes another way."""
+    if which == "floats":
+        request.getfixturevalue("without_integers")
+    random = np.random.default_rng(count)
+    planes, scales = planes_of(unit(random, count, 1, 96))
+    query = unit(random, 9, 1, 96)
+    for parts in (2, 3, 9):
+        alone = np.concatenate([rough(planes, scales, query[part : part + 1]) for part in range(parts)])
+        np.testing.assert_array_equal(rough(planes, scales, query[:parts]), alone)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Response, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Response, expect, sync_playwright
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tests.serve.conftest import TOKEN, Service, running
 
@@ -134,13 +134,16 @@ class _Overhearing:
             nonlocal body
             message = await receive()
             body += message.get("body", b"")
+            if scope["path"] in ("/search", "/explain") and not message.get("more_body", False):
+                self._note(scope["path"], body)
             return message
 
-        await self._app(scope, heard, send)
-        if scope["type"] == "http" and scope["path"] in ("/search", "/explain"):
-            form = re.search(rb'name="request"\r\n\r\n(.*?)\r\n--', body, re.DOTALL)
-            values = json.loads(form[1] if form else body)
-            self._asked.append((scope["path"], values.get("request", values)))
+        await self._app(scope, heard if scope["type"] == "http" else receive, send)
+
+    def _note(self, path: str, body: bytes) -> None:
+        form = re.search(rb'name="request"\r\n\r\n(.*?)\r\n--', body, re.DOTALL)
+        values = json.loads(form[1] if form else body)
+        self._asked.append((path, values.get("request", values)))
 
 
 @dataclass
@@ -229,4 +232,10 @@ def answered(page: Page, path: str = "/search") -> Iterator[None]:
 
     with page.expect_response(is_answer):
         yield
-    page.wait_for_function("!/^(Searching|Sending)/.test(document.getElementById('note').textContent)")
+    expect(page.locator("#note")).not_to_have_text(re.compile("^(Searching|Sending)"))
+
+
+def until(page: Page, holds: str) -> None:
+    """Wait until a JavaScript expression is true. Playwright's own way would be against the page's policy."""
+    while not page.evaluate(holds):
+        page.wait_for_timeout(20)

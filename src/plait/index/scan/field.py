@@ -63,7 +63,7 @@ class ScannedField:
         for number, piece in enumerate(self._pieces):
             self._piece_of[piece.rows] = number
             self._unit_of[piece.rows] = piece.units
-        self._scan = Together(self._rough_everywhere)
+        self._scan: Together[Vectors, list[Vectors]] = Together()
 
     def __len__(self) -> int:
         return self._size
@@ -91,7 +91,9 @@ class ScannedField:
         scores = np.full(self._size, np.nan, np.float32)
         kernels.prepare()  # which is not the cost of a search
         if mask is None:
-            for piece, similarity in zip(self._pieces, self._scan(query), strict=True):
+            for piece, similarity in zip(
+                self._pieces, self._scan(self._rough_everywhere, query), strict=True
+            ):
                 scores[piece.rows] = weights.astype(np.float32) @ similarity
             return scores, False
         with self._costs.rough(allowed):

@@ -206,19 +206,21 @@ def _integers_work() -> bool:
             return False
 
 
-_ODD_SHAPES = ((1, 1, 1), (3, 5, 7), (17, 128, 1), (33, 384, 5), (64, 1152, 32))
+_ODD_SHAPES = ((1, 1, 1), (1, 128, 5), (3, 5, 7), (17, 128, 1), (33, 384, 5), (64, 1152, 32))
 
 
 def _right(torch: ModuleType, rows: int, width: int, columns: int) -> bool:
-    lefts, rights = _extremes((rows, width)), _extremes((width, columns))
-    return all(
-        np.array_equal(
-            torch._int_mm(torch.from_numpy(left), torch.from_numpy(right)).numpy(),
-            left.astype(np.int64) @ right.astype(np.int64),
-        )
-        for left in lefts
-        for right in rights
-    )
+    """Return whether products of such a shape are right, either way round where both are used."""
+    for left in _extremes((rows, width)):
+        for right in _extremes((width, columns)):
+            one, other = torch.from_numpy(left), torch.from_numpy(right)
+            expected = left.astype(np.int64) @ right.astype(np.int64)
+            found = [torch._int_mm(one, other)]
+            if columns > 1:
+                found.append(torch._int_mm(other.t().contiguous(), one.t()).t())
+            if not all(np.array_equal(products.numpy(), expected) for products in found):
+                return False
+    return True
 
 
 def _extremes(shape: tuple[int, int]) -> list[NDArray[np.int8]]:

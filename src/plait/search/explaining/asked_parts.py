@@ -18,10 +18,7 @@ class Left:
 
 
 def wanted_parts(ranking: Ranking) -> dict[str, Left]:
-    """Return name -> the texts and images it is, by place among the wanted ones: "text 1", "image 1", "like 1".
-
-    A liked part may be several of each.
-    """
+    """Return name ("text 1", "image 1", "like 1") -> the texts and images it is; a like may be several."""
     query = ranking.query
     texts = _kept(ranking.text_origins, query.text_weights)
     images = _kept(ranking.image_origins, query.image_weights)

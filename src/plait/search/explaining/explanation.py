@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
-
-from plait.schema import Explanation, HeatMap, Hit, MatchedWord, Query, Segment, Unit
+from plait.index.lexical import words
+from plait.schema import Explanation, HeatMap, Hit, MatchedWord, Query, Unit
 from plait.scoring.vectors import VectorField
 from plait.search.asking import BM25
-from plait.search.explaining.abilities import HasGates, KnowsPlaces, ReadsWords
+from plait.search.explaining.abilities import HasGates, ReadsWords
 from plait.search.explaining.asked_parts import Left, unwanted_parts, wanted_parts
-from plait.search.explaining.heat import cell_box, heat, usual_best
+from plait.search.explaining.heat_map import heat_map
 from plait.search.explaining.leaving_out import LeavingOut
 from plait.search.explaining.shares import shares
 from plait.search.explaining.trials import Trial, Trials
 from plait.search.explaining.words import matched_words
-from plait.search.kinds import named_part
 from plait.search.ranking import Place, Ranking
 from plait.search.searcher import Searcher
 
-_FIGURES = 32  # that tell what a token of a picture finds anywhere
+_FAINT = 0.05  # of the strongest lane: whose words say no more need not be read
 
 
 def explained(searcher: Searcher, query: Query, ranking: Ranking, place: Place) -> Explanation:
@@ -61,8 +59,15 @@ class _Explaining:
             page=self.hit.page,
             box=self.hit.box,
             page_picture=self.hit.page_picture,
-            heat=self._heat(),
+            heat=self._heat(lanes),
         )
+
+    def _heat(self, falls: Mapping[str, float]) -> HeatMap | None:
+        """Return the heat map, if the figure is among the reasons why the hit was found."""
+        asks_pictures = (lane for lane in falls if lane != BM25 and self._fields[lane].asks == "image")
+        if not any(falls[lane] > 0 for lane in asks_pictures):
+            return None
+        return heat_map(self.searcher, self.ranking, self.place, lambda: self._unit)
 
     # --- shares ---
 
@@ -72,7 +77,9 @@ class _Explaining:
     def _without_parts(self) -> dict[str, Trial]:
         wanted = wanted_parts(self.ranking)
         if len(wanted) == 1:
-            trials = dict.fromkeys(wanted, Trial({lane: self._leaving.usual(lane) for lane in self.place.lanes}))
+            trials = dict.fromkeys(
+                wanted, Trial({lane: self._leaving.usual(lane) for lane in self.place.lanes})
+            )
         else:
             trials = {name: Trial(self._leaving.said(left)) for name, left in wanted.items()}
         unwanted = enumerate(unwanted_parts(self.query))
@@ -125,7 +132,7 @@ class _Explaining:
     def _word_weights(self, falls: Mapping[str, float]) -> dict[str, float]:
         """Return what each word of the query adds: of what BM25 does for the hit, by how rare it is."""
         weights = self.ranking.comparison.wanted.word_weights()
-        there = weights.keys() & _terms(self.hit.passage, self.searcher.snapshot.language)
+        there = weights.keys() & set(words(self.hit.passage, language=self.searcher.snapshot.language))
         total = sum(weights[word] for word in there)
         if not total:
             return {}
@@ -136,66 +143,13 @@ class _Explaining:
         """Return what each token adds by its meaning, on the scale of the hit's score."""
         encoder, lane = self.searcher.encoder, "text"
         worth = falls.get(lane, 0.0)
-        if not isinstance(encoder, ReadsWords) or worth <= 0:
+        if not isinstance(encoder, ReadsWords) or worth <= _FAINT * max(falls.values()):
             return []
         rate = worth / max(self.place.lanes[lane] - self._leaving.usual(lane), 1e-6)
         found = encoder.word_products(self.ranking.vectors, self._unit, self.hit.passage)
         return [(start, end, rate * added) for start, end, added in found]
 
-    # --- places ---
-
-    def _heat(self) -> HeatMap | None:
-        """Return the heat map over the figure that matched best by its tokens; None without one."""
-        field = self._placed_field
-        if field is None:
-            return None
-        grid = self.searcher.encoder.token_grid(field.name)  # type: ignore[attr-defined]
-        vectors, weights = self.ranking.vectors.fields[field.name], self.ranking.vectors.weights[field.name]
-        snapshot = self.searcher.snapshot
-        (mine,) = snapshot.item_vectors(field.name, [self.place.row])
-        item = self._figure(field)
-        if item is None or item >= len(mine) or mine.shape[1] != grid[0] * grid[1]:
-            return None
-        others = [there[0] for there in snapshot.item_vectors(field.name, self._others(field)) if len(there)]
-        found = heat(vectors, weights, mine[item], usual_best(vectors, others))
-        if not found.values.any():
-            return None
-        figure = self._unit.figures[item]
-        return HeatMap(
-            picture=figure.picture.path if figure.picture else "",
-            rows=grid[0],
-            columns=grid[1],
-            values=tuple(round(float(value), 4) for value in found.values),
-            box=figure.box,
-            query_box=self._query_box(found.part, found.token, grid, vectors.shape[1]),
-        )
-
-    def _query_box(self, part, token, grid, tokens):
-        if tokens != grid[0] * grid[1]:
-            return None
-        return cell_box(token, grid, self.ranking.comparison.wanted.query.image_boxes[part])
-
     # --- what is looked up once ---
-
-    @cached_property
-    def _placed_field(self) -> VectorField | None:
-        """The field of tokens that stand for places, if the query asks it and the hit has it."""
-        encoder = self.searcher.encoder
-        if not isinstance(encoder, KnowsPlaces):
-            return None
-        placed = (field for field in encoder.fields if encoder.token_grid(field.name) is not None)
-        return next((field for field in placed if field.name in self.place.lanes), None)
-
-    def _figure(self, field: VectorField) -> int | None:
-        if self.place.part:
-            return named_part(self._unit, self.place.part).figure
-        asked = self.ranking.vectors.fields[field.name], self.ranking.vectors.weights[field.name]
-        return self.searcher.snapshot.best_items(field.name, *asked, [self.place.row])[0]
-
-    def _others(self, field: VectorField) -> list[int]:
-        there = np.flatnonzero(~np.isnan(self.ranking.lanes[field.name]))
-        there = there[there != self.place.row]
-        return there[np.linspace(0, len(there) - 1, min(_FIGURES, len(there))).astype(np.intp)].tolist()
 
     @cached_property
     def _unit(self) -> Unit:

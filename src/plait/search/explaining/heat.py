@@ -11,7 +11,7 @@ from plait.schema import Box
 from plait.scoring.vectors import Vectors
 
 _TEMPERATURE = 0.05  # of similarities: cells that match nearly as well as the best one share its place
-_MOST_USUAL = 32  # figures that tell what a token finds anywhere
+MOST_USUAL = 32  # figures that tell what a token finds anywhere
 
 Grid = tuple[int, int]
 
@@ -65,7 +65,7 @@ def usual_best(query: Vectors, figures: list[Vectors]) -> NDArray[np.float32]:
     """
     if not figures:
         return np.zeros(query.shape[:2], np.float32)
-    best = [(query @ figure.T.astype(np.float32)).max(axis=2) for figure in figures[:_MOST_USUAL]]
+    best = [(query @ figure.T.astype(np.float32)).max(axis=2) for figure in figures]
     usual: NDArray[np.float32] = np.mean(best, axis=0, dtype=np.float32)
     return usual
 

@@ -153,7 +153,10 @@ class LeavingOut:
         """Rows of other units from all over those that some lane speaks of."""
         there = np.flatnonzero(~np.all([np.isnan(scores) for scores in self.lanes.values()], axis=0))
         there = there[there != self.place.row]
-        return there[np.linspace(0, len(there) - 1, min(SAMPLE, len(there))).astype(np.intp)]
+        some: NDArray[np.intp] = there[
+            np.linspace(0, len(there) - 1, min(SAMPLE, len(there))).astype(np.intp)
+        ]
+        return some
 
 
 def without(query: Query, left: Left) -> Query | None:

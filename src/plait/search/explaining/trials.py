@@ -45,7 +45,7 @@ class Trials:
         """Return how much the hit's score falls in each trial, by name; below 0 where it rises."""
         every = [Trial(), *trials.values()]
         wanted = {
-            lane: _row(trial.said.get(lane, self.said[lane]) if lane in self.said else np.nan for trial in every)
+            lane: _row(_changed(self.said, trial.said, lane) for trial in every)
             for lane in self.comparison.lanes
         }
         against = [
@@ -63,6 +63,10 @@ def mean(scores: Scores) -> float:
     """Return the mean of the scores there are; 0 for none."""
     told = scores[~np.isnan(scores)]
     return float(told.mean(dtype=np.float64)) if len(told) else 0.0
+
+
+def _changed(said: Said, changed: Said, lane: str) -> float:
+    return changed.get(lane, said[lane]) if lane in said else np.nan
 
 
 def _row(scores: Iterable[float]) -> Scores:

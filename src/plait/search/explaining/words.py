@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from plait.schema import MatchedWord
 from plait.search.explaining.abilities import WordProduct
@@ -35,7 +35,11 @@ class _Word:
 
 
 def matched_words(
-    passage: str, weights: Mapping[str, float], products: Sequence[WordProduct] = (), *, language: str = "english"
+    passage: str,
+    weights: Mapping[str, float],
+    products: Sequence[WordProduct] = (),
+    *,
+    language: str = "english",
 ) -> tuple[MatchedWord, ...]:
     """Return the words of a passage that speak for the hit, in order.
 
@@ -44,9 +48,9 @@ def matched_words(
         products: what each token of the passage does for its similarity, in the unit of `weights`.
         language: whose stems the words are.
     """
-    found = list(_merged(_weighed(passage, weights, products, language)))
-    common = _COMMON * max((word.own for word in found), default=0.0)
-    found = [word if word.own >= common else replace(word, own=0.0) for word in found]
+    rare = _COMMON * max(weights.values(), default=0.0)
+    telling = {word: weight for word, weight in weights.items() if weight >= rare}
+    found = list(_merged(_weighed(passage, telling, products, language)))
     strongest = max((word.total for word in found), default=0.0)
     return tuple(
         MatchedWord(

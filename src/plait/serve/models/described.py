@@ -33,11 +33,12 @@ def described(kind: type, schemas: dict[str, Schema], **others: Schema) -> Schem
         schemas[name] = {}  # so that one that holds itself comes to an end
         said, words = _words(kind)
         hints = get_type_hints(kind)
-        properties = {f.name: _schema(hints[f.name], schemas) for f in fields(kind)}
+        own = [f.name for f in fields(kind) if f.name not in others]
+        properties = {field: _schema(hints[field], schemas) for field in own}
         for field, schema in properties.items():
             if field in words:
                 schema["description"] = words[field]
-        schemas[name] |= record(said, **{**properties, **others})
+        schemas[name] |= record(said, **properties, **others)
     return reference(name)
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
+from plait.schema import TargetKind
+from plait.search.fusion import Method
 from plait.serve.models.described import Schema, reference
-from plait.serve.models.requests import MAX_PARTS
+from plait.serve.models.requests import MAX_HITS, MAX_PARTS
 
 _FILES: Schema = {
     "type": "array",
@@ -32,10 +36,10 @@ SEARCH_FIELDS: Schema = {
             [],
             text=_TEXTS,
             image=_FILES,
-            filters={"type": "string", "description": "JSON list of filters"},
-            k={"type": "integer", "minimum": 1},
-            kind={"type": "string"},
-            method={"type": "string"},
+            filters={"type": "string", "contentMediaType": "application/json"},
+            k={"type": "integer", "minimum": 1, "maximum": MAX_HITS},
+            kind={"enum": list(get_args(TargetKind))},
+            method={"enum": list(get_args(Method))},
             lane=_TEXTS,
         ),
     ]
@@ -44,6 +48,6 @@ EXPLAIN_FIELDS: Schema = _form(
     "A request and the id of one of its hits.",
     ["request", "id"],
     request=reference("SearchForm"),
-    id={"type": "string"},
+    id={"type": "string", "minLength": 1},
     image=_FILES,
 )

@@ -51,7 +51,7 @@ def pictures() -> Responses:
     """Return the replies of a route that shows a picture."""
     binary = {"schema": {"type": "string", "format": "binary"}}
     shown = {"description": "The picture.", "content": {"image/png": binary, "image/jpeg": binary}}
-    return {200: shown, **problems(404)}
+    return {200: shown, **problems(400, 404)}
 
 
 def problems(*statuses: int) -> Responses:

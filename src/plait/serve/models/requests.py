@@ -189,15 +189,26 @@ class FacetsForm(CountForm):
 
 
 class OpinionForm(Form):
-    """What somebody says of a hit: either a grade, null to take it back, or a click."""
+    """What somebody says of a hit: either a grade, null to take it back, or that it was opened."""
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [{"query": "0123456789abcdef", "unit": "0123456789abcdef:0", "grade": 1, "rank": 1}]
+            "oneOf": [{"required": ["grade"]}, {"required": ["click"]}],
+            "examples": [{"query": "0123456789abcdef", "unit": "0123456789abcdef:0", "grade": 1, "rank": 1}],
         }
     )
     query: Id = Field(description="query_id of the answer")
     unit: Id = Field(description="unit_id of the hit")
     grade: int | None = Field(None, ge=0, le=BEST_GRADE, description="0 is wrong")
-    click: Literal[True] | None = None
+    click: Literal[True] = True
     rank: int = Field(0, ge=0, le=1_000_000, description="of the hit")
+
+    @property
+    def is_click(self) -> bool:
+        """Whether it says that the hit was opened."""
+        return "click" in self.model_fields_set
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether it says one thing, a grade or a click."""
+        return self.is_click != ("grade" in self.model_fields_set)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated, cast
+from typing import Annotated
 
 import anyio.to_thread
 from fastapi import APIRouter, Path, Query, Request
@@ -24,9 +23,10 @@ from plait.serve.refusals import Refusal
 from plait.serve.routes.house import House
 from plait.serve.shelves import shelf_of
 from plait.serve.showing import shown_part
-from plait.serve.uploads import forget_upload
+from plait.serve.uploads import forget_upload, safe_name
 
 MAX_FILES = 100  # of one request
+_MAX_SAID = 4000  # characters of what is said of files that failed
 _MAX_WAIT = 60  # seconds; below the time after which proxies give up
 _DocumentId = Annotated[str, Path(max_length=500)]
 
@@ -38,9 +38,9 @@ def routes(house: House) -> APIRouter:
     @router.get("/documents", responses=answers("Documents", 400))
     async def documents(
         request: Request,
-        after: Annotated[str, Query(max_length=10_000, description="`next` of the page before")] = "",
+        after: Annotated[str, Query(max_length=6000, description="`next` of the page before")] = "",
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
-        filters: Annotated[str, Query(max_length=100_000, description="JSON list of filters")] = "[]",
+        filters: Annotated[str, Query(max_length=2000, description="JSON list of filters")] = "[]",
     ) -> JSONResponse:
         """List documents by source; with filters, those of which some unit passes. Right: search."""
         allowed(request, "search")
@@ -63,8 +63,9 @@ def routes(house: House) -> APIRouter:
     ) -> JSONResponse:
         """Keep files, and add them in the background. Right: add.
 
-        202 as soon as they are safe on disk. With `wait`, 200 if all were added within so many seconds
-        (422 if none could be), else 202. A file of a name that was sent before replaces it.
+        202 as soon as they are safe on disk. With `wait`, 200 once all have been tried, if that takes no
+        longer than so many seconds; or 422 if none could be added. A file of a name that was sent before
+        replaces it.
         """
         allowed(request, "add")
         there = house.jobs(request)
@@ -72,7 +73,10 @@ def routes(house: House) -> APIRouter:
         concerns(request, *(job.id for job in sent))
         if wait:
             sent = await there.finished([job.id for job in sent], seconds=wait)
-        return JSONResponse({"jobs": [job.to_dict() for job in sent]}, _status(sent))
+        if all(job.state == "failed" for job in sent):
+            raise Refusal(422, "NotAdded", "; ".join(map(_failure, sent))[:_MAX_SAID])
+        is_done = all(job.is_finished for job in sent)
+        return JSONResponse({"jobs": [job.to_dict() for job in sent]}, 200 if is_done else 202)
 
     @router.get("/documents/{document_id}", responses=answers("StoredDocument", 400, 404))
     async def document(request: Request, document_id: _DocumentId) -> JSONResponse:
@@ -119,34 +123,26 @@ def routes(house: House) -> APIRouter:
     return router
 
 
-async def _accepted(request: Request, jobs: Jobs) -> Sequence[Job]:
-    """Keep every file of a form, and return its job.
+async def _accepted(request: Request, jobs: Jobs) -> list[Job]:
+    """Keep every file of a form, and return its job; none is kept where a name cannot be.
 
     Raises:
-        InputError: there is none, or something else.
+        InputError: there is none, or something else, or its name cannot be used.
         Refusal: they cannot be kept.
     """
-    said = "send multipart/form-data with one or more files in the field 'file'"
     try:
         async with request.form(max_files=MAX_FILES, max_fields=1) as form:
-            files = [value for name, value in form.multi_items() if name == "file"]
-            if not files or len(files) < len(form.multi_items()):
-                raise InputError(said)
-            if not all(isinstance(file, UploadFile) for file in files):
-                raise InputError(said)
-            return [await _kept(jobs, cast("UploadFile", file)) for file in files]
+            files = [file for name, file in form.multi_items() if name == "file"]
+            sent = [(safe_name(file.filename or ""), file) for file in files if isinstance(file, UploadFile)]
+            if not sent or len(sent) < len(form.multi_items()):
+                raise InputError("send multipart/form-data with files in the field 'file', and nothing else")
+            return [await anyio.to_thread.run_sync(jobs.accept, name, file.file) for name, file in sent]
     except MultiPartException as error:
         raise InputError(f"the form cannot be read: {error.message}") from error
 
 
-async def _kept(jobs: Jobs, file: UploadFile) -> Job:
-    return await anyio.to_thread.run_sync(jobs.accept, file.filename or "", file.file)
-
-
-def _status(jobs: Sequence[Job]) -> int:
-    if not all(job.is_finished for job in jobs):
-        return 202
-    return 422 if all(job.state == "failed" for job in jobs) else 200
+def _failure(job: Job) -> str:
+    return f"{job.name}: {job.reason}; {job.remedy}"
 
 
 def _removed(library: Library, document_id: str) -> int:

@@ -28,7 +28,11 @@ const viewer = new Viewer({ ask: (file, region) => box.addPictures([file], regio
 const results = new Results({ open, like: (hit, weight) => box.addLike(hit, weight), judge, more, distant: () => search({ distant: true }) });
 
 listen({ focusBox: () => { showSearch(); box.focus(); }, back });
-at("ask").addEventListener("submit", (event) => { event.preventDefault(); search(); });
+at("ask").addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (matchMedia("(pointer: coarse)").matches) at("text").blur(); // so that its keyboard makes room for the hits
+  search();
+});
 at("unlock").addEventListener("submit", unlock);
 at("again").addEventListener("click", begin);
 at("to-library").addEventListener("click", () => (at("library").hidden ? showLibrary() : showSearch()));

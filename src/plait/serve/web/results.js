@@ -135,6 +135,7 @@ export class Results {
     try {
       const { said, panel } = await why(this.question, hit, this.pictures);
       room.replaceChildren(panel);
+      room.scrollIntoView({ block: "nearest" });
       if (said.words.length && said.passage === hit.passage) passage.replaceChildren(explained(said.passage, said.words));
     } catch (error) {
       room.replaceChildren(make("p", { kind: "bad", role: "alert", words: error.message }));

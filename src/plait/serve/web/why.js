@@ -26,14 +26,14 @@ export async function why(question, hit, pictures) {
 }
 
 function shares(title, values, name) {
-  const told = Object.entries(values ?? {}).sort((one, other) => other[1] - one[1]);
+  const told = Object.entries(values ?? {}).filter(([, share]) => Math.round(share * 100)).sort((one, other) => other[1] - one[1]);
   if (!told.length) return null;
   const most = Math.max(...told.map(([, share]) => Math.abs(share)), 1e-9);
   const rows = told.map(([key, share]) => {
     const bar = make("i", { kind: share < 0 ? "bar against" : "bar" });
     bar.style.width = `${(Math.abs(share) / Math.max(most, 1)) * 100}%`;
-    const percent = `${Math.round(share * 100)} %${share < 0 ? " (speaks against it)" : ""}`;
-    return make("div", { kind: "share" }, make("dt", { words: name(key) }), make("dd", {}, make("span", { kind: "track" }, bar), make("span", { kind: "percent", words: percent })));
+    const percent = `${share < 0 ? "−" : ""}${Math.round(Math.abs(share) * 100)} %`;
+    return make("div", { kind: "share", title: share < 0 ? "Speaks against this hit" : null }, make("dt", { words: name(key) }), make("dd", {}, make("span", { kind: "track" }, bar), make("span", { kind: "percent", words: percent })));
   });
   return make("section", {}, make("h3", { words: title }), make("dl", {}, ...rows));
 }

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from plait.encode.pictures import open_picture
+from plait.encode.pictures import asked_images, open_picture
 from plait.errors import QueryError
 
 LIMIT = 10_000
@@ -129,3 +129,41 @@ def test_missing_files_and_folders_are_named(tmp_path):
     (tmp_path / "empty.png").touch()
     with pytest.raises(QueryError, match=r"empty\.png is not an image"):
         open_picture(str(tmp_path / "empty.png"), max_pixels=LIMIT)
+
+
+@pytest.mark.parametrize(
+    ("box", "left", "top", "right", "bottom"),
+    [
+        (Box(0, 0, 1, 1), 0, 0, 60, 40),
+        (Box(0.25, 0.5, 0.75, 1), 15, 20, 45, 40),
+        (Box(0.7, 0.1, 0.9, 0.3), 42, 4, 54, 12),  # 0.7 * 60 is 42.0 and no part of a pixel more
+        (Box(0.01, 0.01, 0.3, 0.3), 0, 0, 18, 12),  # pixels that the box touches belong to it
+        (Box(0.5, 0.5, 0.5 + 1e-9, 0.5 + 1e-9), 30, 20, 31, 21),
+        (Box(1 - 1e-12, 1 - 1e-12, 1, 1), 59, 39, 60, 40),
+    ],
+)
+def test_a_box_is_of_whole_pixels_and_at_least_one(box, left, top, right, bottom):
+    picture = noise()
+    query = Query(images=(encoded(picture), encoded(picture)), image_boxes=(box, None))
+    (part, whole) = asked_images(query, max_pixels=LIMIT)
+    assert whole == query.images[1]
+    seen = open_picture(part, max_pixels=LIMIT)
+    assert np.array_equal(seen, picture.crop((left, top, right, bottom)))
+
+
+def test_a_box_is_one_of_the_picture_that_is_seen_upright():
+    picture = noise()
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise
+    turned = encoded(picture.rotate(90, expand=True), "PNG", exif=exif)
+    query = Query(images=(turned,), image_boxes=(Box(0, 0, 0.5, 0.5),))
+    (part,) = asked_images(query, max_pixels=LIMIT)
+    assert np.array_equal(open_picture(part, max_pixels=LIMIT), picture.crop((0, 0, 30, 20)))
+
+
+def test_an_image_with_a_box_is_refused_as_one_without(tmp_path):
+    query = Query(images=(str(tmp_path / "none.png"),), image_boxes=(Box(0, 0, 1, 0.5),))
+    with pytest.raises(QueryError, match=r"none\.png does not exist"):
+        asked_images(query, max_pixels=LIMIT)
+    with pytest.raises(QueryError, match=r"2,400 pixels, more than the 100 allowed"):
+        asked_images(Query(images=(encoded(noise()),), image_boxes=(Box(0, 0, 0.1, 0.1),)), max_pixels=100)

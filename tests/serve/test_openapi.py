@@ -43,8 +43,12 @@ MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
 
 @pytest.mark.parametrize("mode", MODES)
 def test_the_service_is_as_it_describes_itself(described: Any, mode: GenerationMode) -> None:
-    for operation in described.get_all_operations():
-        cases = operation.ok().as_strategy(generation_mode=mode)
+    for found in described.get_all_operations():
+        operation = found.ok()
+        told = operation.definition.raw
+        if mode is GenerationMode.NEGATIVE and not ("parameters" in told or "requestBody" in told):
+            continue  # it takes nothing that could be wrong
+        cases = operation.as_strategy(generation_mode=mode)
 
         @settings(max_examples=4, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
         @given(case=cases)

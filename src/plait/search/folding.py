@@ -8,9 +8,14 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from plait.index.base import Snapshot
 from plait.search.ranking import Place
 from plait.search.sameness import Content, Contents, content, nearly_same
+
+Codes = Sequence[int] | NDArray[np.int32]
 
 _NEAR = 0.05  # raw scores of near duplicates differ by no more than this,
 _NEAR_SHARE = 0.15  # or than this share of the larger: BM25 has no upper end
@@ -42,7 +47,7 @@ class Groups:
     """
 
     limits: Mapping[str, int]
-    values: Mapping[str, Sequence[int]]
+    values: Mapping[str, Codes]
     shown: Counter[tuple[str, int]] = field(default_factory=Counter)
 
     def take(self, row: int) -> bool:

@@ -26,6 +26,7 @@ from plait.search.scale import Fusing
 
 _SAMPLE = 256  # units that tell a field's background
 _ONE_BELOW = 0.1587  # share of a normal distribution that lies more than a deviation below its mean
+_ROUNDING = 1e-4  # by which scores of equal vectors may differ, by how they were computed
 _DEVIATIONS = 2.0  # above their usual score, from which on a unit is like the part
 
 
@@ -69,7 +70,7 @@ class Unwanted:
         rows = np.arange(len(self.asked.snapshot))
         some = rows[np.linspace(0, len(rows) - 1, min(_SAMPLE, len(rows))).astype(np.intp)]
         scores = self.asked.exact_scores(lane, some)
-        return usual(scores[~np.isnan(scores)].astype(np.float64))
+        return usual(scores[~np.isnan(scores)].astype(np.float64)) + _ROUNDING
 
     def _raised(self, lane: str, scores: Scores) -> Scores:
         """Return scores raised to the background, and after them the background itself."""

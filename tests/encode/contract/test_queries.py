@@ -16,7 +16,7 @@ from plait.encode import Encoder
 from plait.encode.pictures import open_picture
 from plait.errors import PlaitError, QueryError, ReadError
 from plait.index.multi_vector import MultiVectors
-from plait.schema import Query, Unit
+from plait.schema import Box, Query, Unit
 from plait.scoring.vectors import QueryVectors, Vectors
 
 TEXT = "a red square with the blue circle"
@@ -203,6 +203,24 @@ def test_every_kind_of_picture_is_what_a_reader_sees(
     one, other = encoder.encode_units([unit(k, figures=[figure(p)]) for k, p in enumerate((path, seen))])
     for name, expected in other.fields.items():
         np.testing.assert_allclose(one.fields[name], expected, atol=1e-5)
+
+
+@only(SEEING)
+def test_a_box_of_an_image_is_asked_as_that_part_of_it_alone(encoder: Encoder, tmp_path: Path) -> None:
+    values = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    values[10:30, 15:45] = (200, 30, 30)
+    whole, part = tmp_path / "whole.png", tmp_path / "part.png"
+    Image.fromarray(values).save(whole)
+    Image.fromarray(values[10:30, 15:45]).save(part)
+    box = Box(0.25, 0.25, 0.75, 0.75)
+    boxed = check(encoder, Query(images=(str(whole), str(whole)), image_boxes=(box, None)))
+    apart = check(encoder, Query(images=(str(part), str(whole))))
+    content = check(encoder, Query(images=(whole.read_bytes(), str(whole)), image_boxes=(box, None)))
+    for name, expected in apart.fields.items():
+        np.testing.assert_allclose(boxed.fields[name], expected, atol=1e-6)
+        np.testing.assert_allclose(content.fields[name], expected, atol=1e-6)
+    every = check(encoder, Query(images=(str(whole), str(whole))))
+    assert any(np.abs(every.fields[name] - there).max() > 1e-3 for name, there in apart.fields.items())
 
 
 @pytest.mark.parametrize("what", ["missing", "a folder", "no picture", "no pixels", "cut off"])

@@ -127,9 +127,10 @@ def read(form: type[F], arguments: Mapping[str, Any]) -> F:
         return form.model_validate(arguments)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"])) or "the arguments"
-        known = f"; it takes {', '.join(form.model_fields)}" if first["type"] == "extra_forbidden" else ""
-        raise InputError(f"{place[:_SHOWN]}: {str(first['msg'])[:_SHOWN]}{known}") from error
+        place = ".".join(map(str, first["loc"]))[:_SHOWN] or "the arguments"
+        if first["type"] == "extra_forbidden":
+            raise InputError(f"unknown {place!r}: it takes {', '.join(form.model_fields)}") from error
+        raise InputError(f"{place}: {str(first['msg'])[:_SHOWN]}") from error
 
 
 def schema_of(form: type[Form]) -> dict[str, Any]:

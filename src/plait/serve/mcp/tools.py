@@ -22,13 +22,14 @@ from plait.serve.mcp.forms import (
     SimilarForm,
     schema_of,
 )
-from plait.serve.mcp.forms import Form as Form
 from plait.serve.mcp.listing import count, list_documents, status
 from plait.serve.mcp.looking import crop, open_page
+from plait.serve.models.requests import Form
 
 INSTRUCTIONS = (
     "Search the user's own illustrated documents by words, by pictures, or by both at once. Ids of hits go "
-    "into similar, open_page and crop. Cite title and page. Where search says that nothing good was found, say so."
+    "into similar, open_page and crop. Cite title and page. Where search says that nothing good was found, "
+    "say so."
 )
 
 
@@ -70,7 +71,8 @@ LOOKING = (
         "Search",
         "Find places in the user's illustrated documents by words, by a picture, or by both at once. Gives "
         "ranked hits with their ids, places and best passages, and pictures of the best; says so where "
-        "nothing good is found. The field query takes several texts and images with weights, unwanted ones below 0.",
+        "nothing good is found. The field query takes several texts and images with weights, below 0 for what "
+        "is unwanted.",
         SearchForm,
         search,
     ),
@@ -92,15 +94,16 @@ LOOKING = (
     Tool(
         "crop",
         "Look closer",
-        "Look closer at a region of a page or figure: cut out and enlarged. Without a box: all of the figure, "
-        "or the place of the passage on its page.",
+        "Look closer at a region of a page or figure: cut out and enlarged. Without a box: all of the "
+        "figure, or the place of the passage on its page.",
         CropForm,
         crop,
     ),
     Tool(
         "list_documents",
         "List documents",
-        "List the stored documents by source, some at a time, with an exact total; filters choose among them.",
+        "List the stored documents by source, some at a time, with an exact total; filters choose among "
+        "them.",
         ListForm,
         list_documents,
     ),

@@ -8,7 +8,7 @@ const LANES = {
   bm25: "exact words", text: "meaning of the text", image: "look of the picture", image_tokens: "details of the picture",
   figure_words: "words and figures together", ret: "text and pictures as one",
 };
-const SIDES = { text: "words of the document", image: "pictures of the document" };
+const SIDES = { text: "its words", image: "its pictures" };
 
 // Return the explanation of a hit and the panel that shows it.
 export async function why(question, hit, pictures) {
@@ -72,7 +72,7 @@ function heat(map, pictures) {
   const canvas = make("canvas", { width: map.columns, height: map.rows, "aria-hidden": "true" });
   const drawing = canvas.getContext("2d");
   const field = drawing.createImageData(map.columns, map.rows);
-  map.values.forEach((value, place) => field.data.set([255, 120 - 90 * value, 0, 190 * value], place * 4));
+  map.values.forEach((value, place) => field.data.set([255, 150 - 110 * value, 0, 210 * value ** 2], place * 4));
   drawing.putImageData(field, 0, 0);
   return make("section", { kind: "heat-room" }, make("h3", { words: "Where in the figure" }), make("div", { kind: "heat" }, image, canvas));
 }

@@ -12,6 +12,7 @@ from PIL import Image
 
 from plait.encode.pictures import asked_images, open_picture
 from plait.errors import QueryError
+from plait.schema import Box, Query
 
 LIMIT = 10_000
 

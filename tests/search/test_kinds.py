@@ -69,7 +69,12 @@ def test_units_say_whether_they_are_pages_or_sections(atlas):
 def test_a_passage_is_found_by_its_own_words(atlas):
     hits = found(atlas, Query.of("soft brush"), "passage")
     assert hits[0].id == "book:0.p0"
-    assert (hits[0].kind, hits[0].passage, hits[0].anchor, hits[0].page) == ("passage", "a soft brush", "p0", 1)
+    assert (hits[0].kind, hits[0].passage, hits[0].anchor, hits[0].page) == (
+        "passage",
+        "a soft brush",
+        "p0",
+        1,
+    )
     assert hits[0].picture is None
     words = found(atlas, Query.of("brush comb"), "passage", lanes=["bm25"])
     assert sorted(ids(words)) == ["book:0.p0", "book:0.p1", "book:1.p0", "web:0.p0"]  # others share no word

@@ -123,7 +123,8 @@ def test_stored_pictures_lie_below_the_folder_that_is_given(shop, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "unknown", ["", "nothing", "brush:9", "brush:0.p9", "brush:0.f1", "brush:0.t0", "brush:0.x1", "brush:s0", "a\0b"]
+    "unknown",
+    ["", "nothing", "brush:9", "brush:0.p9", "brush:0.f1", "brush:0.t0", "brush:0.x1", "brush:s0", "a\0b"],
 )
 def test_an_id_that_the_library_does_not_hold_is_refused(shop, unknown):
     if not unknown:

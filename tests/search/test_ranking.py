@@ -24,7 +24,9 @@ def test_a_ranking_has_the_hits_of_a_search_and_more_where_more_were_compared(no
     ranking = notes.ranking(query, k=2)
     assert len(ranking.places) > 2
     assert notes.hits(ranking, ranking.places[:2]) == hits
-    assert [place.score for place in ranking.places] == sorted((p.score for p in ranking.places), reverse=True)
+    assert [place.score for place in ranking.places] == sorted(
+        (p.score for p in ranking.places), reverse=True
+    )
     assert len(notes.ranking(query, k=1, depth=3).places) == 3
     assert len(notes.ranking(query, k=3, depth=1).places) == 3
 

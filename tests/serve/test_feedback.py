@@ -84,7 +84,7 @@ def test_what_is_not_of_the_form_is_refused_and_nothing_is_kept(service: Service
     ]
     for body in bad:
         reply = service.client.post("/feedback", json=body)
-        assert reply.status_code == 400, body
+        assert reply.status_code == 400, (body, reply.text)
         assert reply.json()["kind"] == "InputError"
     assert service.client.post("/feedback", content=b"{").status_code == 400
     for unknown in ({**good, "query": "0" * 16}, {**good, "unit": "nobody:0"}):

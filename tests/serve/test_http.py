@@ -93,9 +93,11 @@ def test_status_and_documents_say_what_is_there(shared: Service) -> None:
 
 def test_a_sent_document_is_found_replaced_and_removed(service: Service, library: Library) -> None:
     def send(text: str) -> dict[str, int]:
-        reply = service.client.post("/documents", files={"file": ("notes.md", f"# Notes\n\n{text}".encode())})
+        sent = {"file": ("notes.md", f"# Notes\n\n{text}".encode())}
+        reply = service.client.post("/documents", params={"wait": 20}, files=sent)
         assert reply.status_code == 200, reply.text
-        return reply.json()["reports"][0]
+        report: dict[str, int] = reply.json()["jobs"][0]["report"]
+        return report
 
     assert send("The lamp is violet.")["added"] == 1
     assert send("The lamp is violet.")["unchanged"] == 1
@@ -113,18 +115,23 @@ def test_a_sent_document_is_found_replaced_and_removed(service: Service, library
 def test_a_broken_file_is_reported_and_not_kept(service: Service, library: Library) -> None:
     good = ("file", ("good.md", b"# Good\n\nA violet lamp."))
     bad = ("file", ("bad.png", b"this is no picture"))
-    reply = service.client.post("/documents", files=[bad, good])
-    failed, added = reply.json()["reports"]
+    reply = service.client.post("/documents", params={"wait": 20}, files=[bad, good])
+    failed, added = reply.json()["jobs"]
     assert reply.status_code == 200
-    assert failed["failed"][0]["reason"]
-    assert added["added"] == 1
+    assert (failed["state"], added["state"]) == ("failed", "added")
+    assert failed["reason"]
+    assert failed["remedy"]
+    assert added["report"]["added"] == 1
     assert [f.name for f in (library.folder / "uploads").iterdir()] == ["good.md"]
-    assert service.client.post("/documents", files=[bad]).status_code == 422
+    reply = service.client.post("/documents", params={"wait": 20}, files=[bad])
+    assert (reply.status_code, reply.json()["kind"]) == (422, "NotAdded")
+    assert reply.json()["detail"].startswith("bad.png: ")
 
 
 def test_a_broken_replacement_leaves_the_old_document(service: Service, library: Library) -> None:
-    service.client.post("/documents", files={"file": ("lamp.png", drawn("green"))})
-    assert service.client.post("/documents", files={"file": ("lamp.png", b"broken")}).status_code == 422
+    for data, status in ((drawn("green"), 200), (b"broken", 422)):
+        sent = {"file": ("lamp.png", data)}
+        assert service.client.post("/documents", params={"wait": 20}, files=sent).status_code == status
     assert (library.folder / "uploads/lamp.png").read_bytes() == drawn("green")
     assert service.client.get("/status").json()["documents"] == 3
 

@@ -2,8 +2,8 @@
 
     OMP_NUM_THREADS=1 python -m benchmarks.search.explaining LIBRARY... [--cases 60] [--write]
 
-Each LIBRARY is a folder that `plait ingest` filled. Queries are its own headings, sentences, and pieces of its
-figures; explained is one of the first hits, drawn by chance, which mostly is not where the query comes from.
+Each LIBRARY is a folder that `plait ingest` filled. Queries are its own headings, sentences, and pieces of
+its figures; explained is one of the first hits, drawn by chance, often not where the query comes from.
 
 words   the five strongest words are deleted from the passage, or five drawn by chance: how far does the hit's
         score fall, the unit encoded and counted anew?
@@ -119,7 +119,9 @@ class Counting:
         self._units = units
         self._bm25 = SurroundedBm25.of(units)
         documents: dict[str, int] = {}
-        self._owners = np.array([documents.setdefault(u.document_id, len(documents)) for u in units], np.int32)
+        self._owners = np.array(
+            [documents.setdefault(u.document_id, len(documents)) for u in units], np.int32
+        )
 
     def score(self, query: Query, row: int, unit: Unit) -> float:
         mine = np.flatnonzero(self._owners == self._owners[row]).astype(np.int32)
@@ -245,7 +247,10 @@ def rank(ground: Ground, query: Query, name: str, row: int) -> int:
 
 
 def spearman(first: Sequence[float], second: Sequence[float]) -> float:
-    ranks = [np.array([(np.array(v) < one).sum() + (np.array(v) == one).sum() / 2 for one in v]) for v in (first, second)]
+    ranks = [
+        np.array([(np.array(v) < one).sum() + (np.array(v) == one).sum() / 2 for one in v])
+        for v in (first, second)
+    ]
     return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
 
 
@@ -334,9 +339,8 @@ def quickness(ground: Ground, cases: int) -> Iterator[str]:
     for kind, (wall, processor) in times(ground, cases).items():
         p50, p95 = np.percentile(wall, [50, 95])
         q50, q95 = np.percentile(processor, [50, 95])
-        yield (
-            f"| {ground.name} | {len(ground.units):,} | {kind} | {p50:.0f} | {p95:.0f} | {q50:.0f} | {q95:.0f} |"
-        )
+        head = f"| {ground.name} | {len(ground.units):,} | {kind} |"
+        yield f"{head} {p50:.0f} | {p95:.0f} | {q50:.0f} | {q95:.0f} |"
 
 
 def mean_of(values: np.ndarray) -> str:

@@ -32,7 +32,6 @@ FITTED = (
     "imagemagick-6-doc",
     "postgresql-doc-15",
     "fontforge-doc",
-    "octave-doc",
 )
 HELD_OUT = ("ns3-doc", "sqlite3-doc", "yade-doc", "python-django-doc", "openms-doc", "python-xarray-doc")
 _PAGES_OF = {

@@ -25,7 +25,7 @@ from benchmarks.real_input.fetch import CACHE
 from benchmarks.search.honest_material import Asked, Manual, manual
 from plait.encode.mini import MiniEncoder
 from plait.index.backends.lancedb import LanceIndex
-from plait.index.base import Entry, StoredDocument
+from plait.index.base import Entry, Snapshot, StoredDocument
 from plait.schema import Query
 from plait.search.searcher import Searcher
 
@@ -64,7 +64,8 @@ def main() -> None:
     options.add_argument("--pairs", type=int, default=100)
     asked = options.parse_args()
     encoder = MiniEncoder.load(threads=1)
-    print("| manual | method | asked | unwanted of 10 | found in 10 | reciprocal rank |\n|---|---|---|---|---|---|")
+    print("| manual | method | asked | unwanted of 10 | found in 10 | reciprocal rank |")
+    print("|---|---|---|---|---|---|")
     for name in asked.manuals:
         made = manual(name, encoder, packages=asked.cache, work=asked.cache / "honest")
         pairs = paired(made, asked.pairs)
@@ -72,7 +73,8 @@ def main() -> None:
             searcher = Searcher(encoder, stored(made, encoder, Path(folder)))
             for method in ("gated", "zsum", "rrf"):
                 for form in ("both", "without", "alone", "alone_without"):
-                    print(f"| {name} | {method} | {form} | {measured(searcher, pairs, form, method)} |", flush=True)
+                    cells = measured(searcher, pairs, form, method)
+                    print(f"| {name} | {method} | {form} | {cells} |", flush=True)
 
 
 def paired(made: Manual, count: int, *, seed: int = 0) -> list[Pair]:
@@ -87,10 +89,12 @@ def paired(made: Manual, count: int, *, seed: int = 0) -> list[Pair]:
     return pairs
 
 
-def stored(made: Manual, encoder: MiniEncoder, folder: Path):
-    """Return a snapshot of the manual, stored."""
+def stored(made: Manual, encoder: MiniEncoder, folder: Path) -> Snapshot:
+    """Return the manual as it is stored."""
     index = LanceIndex(folder, encoder.fields)
-    both = sorted(zip(made.units, made.vectors, strict=True), key=lambda one: (one[0].document_id, one[0].ordinal))
+    both = sorted(
+        zip(made.units, made.vectors, strict=True), key=lambda one: (one[0].document_id, one[0].ordinal)
+    )
     entries = []
     for name, group in groupby(both, key=lambda one: one[0].document_id):
         units, vectors = zip(*group, strict=True)

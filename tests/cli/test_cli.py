@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 from tests.helpers.command_line import plait
 
+from plait.cli.conditions import condition
 from plait.cli.ingest import _print_report
-from plait.cli.search import condition
 from plait.errors import InputError, QueryError
 from plait.library.reports import AddReport
 from plait.schema import Filter
@@ -51,14 +51,14 @@ def manual(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_words_find_the_page(manual: Path) -> None:
     found = plait("search", "when do I rinse the basket", "--json", cwd=manual)
-    hits = json.loads(found.stdout)
+    hits = json.loads(found.stdout)["hits"]
     assert (found.returncode, hits[0]["source"], hits[0]["rank"]) == (0, "filter.md", 1)
     assert hits[0]["place"] == "The filter"
 
 
 def test_a_cut_and_recompressed_picture_finds_the_page(manual: Path, tmp_path: Path) -> None:
     Image.open(manual / "valve.png").convert("RGB").crop((20, 15, 180, 135)).save(tmp_path / "photo.jpg")
-    hits = json.loads(plait("search", "--image", tmp_path / "photo.jpg", "--json", cwd=manual).stdout)
+    hits = json.loads(plait("search", "--image", tmp_path / "photo.jpg", "--json", cwd=manual).stdout)["hits"]
     assert hits[0]["source"] == "valve.md"
     assert Path(hits[0]["picture"]).is_file()
 
@@ -74,7 +74,7 @@ def test_words_and_a_picture_together_print_title_place_picture_and_lanes(manual
 
 def test_conditions_narrow_the_search(manual: Path) -> None:
     found = plait("search", "boiler", "--where", "source~filter*", "--json", cwd=manual)
-    assert {hit["source"] for hit in json.loads(found.stdout)} <= {"filter.md"}
+    assert {hit["source"] for hit in json.loads(found.stdout)["hits"]} <= {"filter.md"}
 
 
 def test_the_library_is_found_from_a_folder_below(manual: Path) -> None:

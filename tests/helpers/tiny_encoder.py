@@ -13,6 +13,7 @@ from plait.encode.pictures import asked_images
 from plait.errors import QueryError
 from plait.index.lexical import term_hash, words
 from plait.schema import Query, Unit
+from plait.scoring.calibration import Calibration
 from plait.scoring.mixture import MixtureParameters
 from plait.scoring.vectors import QueryVectors, UnitVectors, VectorField, Vectors
 
@@ -29,6 +30,7 @@ class TinyEncoder:
     fingerprint: str = "tiny-1"
     fields: tuple[VectorField, ...] = (TEXT, IMAGE, IMAGE_TOKENS)
     mixture: MixtureParameters | None = None
+    calibration: Calibration | None = None
     windows: int = 0
     truncated: int = 0
 

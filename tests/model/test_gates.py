@@ -6,10 +6,14 @@ import threading
 
 import pytest
 import torch
+from PIL import Image
+from tests.helpers.tiny_ret import save_tiny_checkpoint, tiny_model, tiny_processor
 from torch import nn
 
+from plait.encode.ret import RetEncoder
 from plait.model.gates import watched_gates
 from plait.model.recurrence import LayerStates, RecurrenceConfig, RecurrentCell
+from plait.schema import Query
 
 
 @pytest.fixture
@@ -63,3 +67,18 @@ def test_nothing_is_told_of_other_threads_or_afterwards(cell, model):
     step()
 
     assert len(opened["text"]) == 1
+
+
+def test_a_folded_model_tells_what_the_model_does_and_the_encoder_tells_it(tmp_path):
+    encoder = RetEncoder.load(str(save_tiny_checkpoint(tmp_path)), threads=1, precision="float32")
+    picture = Image.new("RGB", (20, 20), "red")
+    picture.save(tmp_path / "red.png")
+    model, processor = tiny_model().eval(), tiny_processor()
+
+    with watched_gates(model) as opened, torch.no_grad():
+        model.encode_queries(**processor(["a red square"], [picture]))
+    found = encoder.gates(Query.of("a red square", image=str(tmp_path / "red.png")))
+
+    assert found == pytest.approx({side: sum(steps) / len(steps) for side, steps in opened.items()}, abs=1e-5)
+    assert encoder.gates(Query.of("a red square")).keys() == {"text"}
+    assert encoder.gates(Query(images=(str(tmp_path / "red.png"),))).keys() == {"image"}

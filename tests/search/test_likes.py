@@ -131,7 +131,7 @@ def test_an_id_that_the_library_does_not_hold_is_refused(shop, unknown):
         with pytest.raises(QueryError, match="empty"):
             Query(like=(unknown,))
         return
-    with pytest.raises(QueryError, match="holds nothing of id"):
+    with pytest.raises(QueryError, match=r"holds nothing of id"):
         shop.search(Query(texts=("wood",), like=(unknown,)))
 
 

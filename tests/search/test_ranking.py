@@ -7,8 +7,8 @@ import pytest
 
 from plait.errors import InputError
 from plait.schema import Query
-from plait.search.scale import Fusing
 from plait.scoring.mixture import MixtureParameters
+from plait.search.scale import Fusing
 
 TEXTS = ["open the brush dialog", "choose a soft brush tip", "paint a stroke", "crop the picture", "undo"]
 

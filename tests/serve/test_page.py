@@ -24,7 +24,9 @@ def test_nothing_is_fetched_from_elsewhere(name: str) -> None:
 
 
 def test_the_page_needs_no_exception_from_its_policy() -> None:
-    assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=|javascript:", text_of("index.html"))
+    assert not re.search(
+        r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=|javascript:", text_of("index.html")
+    )
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

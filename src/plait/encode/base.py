@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from plait.schema import Query, Unit
+from plait.scoring.calibration import Calibration
 from plait.scoring.mixture import MixtureParameters
 from plait.scoring.vectors import QueryVectors, UnitVectors, VectorField
 
@@ -18,6 +19,7 @@ class Encoder(Protocol):
         fingerprint: changes whenever the vectors would; a library refuses another one.
         fields: the vector fields it fills.
         mixture: how its lanes and BM25 are best combined; None when that was never fitted.
+        calibration: how likely its hits are good; None when that was never fitted.
         windows: windows so far that texts of units longer than the model reads were cut into; those of
             queries may be counted too.
         truncated: texts so far that were cut in spite of windows, so that words were not encoded; 0
@@ -32,6 +34,8 @@ class Encoder(Protocol):
     def fields(self) -> tuple[VectorField, ...]: ...
     @property
     def mixture(self) -> MixtureParameters | None: ...
+    @property
+    def calibration(self) -> Calibration | None: ...
     @property
     def windows(self) -> int: ...
     @property

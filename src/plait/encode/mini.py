@@ -28,6 +28,7 @@ from plait.model.mini.lite0 import EfficientNetLite0
 from plait.model.mini.modeling_mini import PictureHeads
 from plait.model.mini.words_mini import FigureWords, uncompressed
 from plait.schema import Query, Unit
+from plait.scoring.calibration import Calibration
 from plait.scoring.mixture import MixtureParameters
 from plait.scoring.together import Together
 from plait.scoring.vectors import QueryVectors, UnitVectors, VectorField, Vectors
@@ -116,7 +117,7 @@ class MiniEncoder:
     def fingerprint(self) -> str:
         """Hash of the heads, their configuration, and the sizes and ends of both backbones' files."""
         digest = hashlib.sha256(_FORMAT.encode())
-        digest.update(repr({**self._config.to_dict(), "mixture": None}).encode())
+        digest.update(repr(self._config.encoding).encode())
         digest.update((self._folder / "model.safetensors").read_bytes())
         for path in self._towers.files:
             digest.update(_ends(path))
@@ -144,6 +145,11 @@ class MiniEncoder:
     def mixture(self) -> MixtureParameters:
         """How the lanes are combined, as fitted on the training manuals."""
         return self._config.mixture
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """How likely hits are good, as fitted on other manuals; None for models from before it."""
+        return self._config.calibration
 
     def encode_units(self, units: Sequence[Unit]) -> list[UnitVectors]:
         """Return the vectors of each unit, in order.

@@ -150,6 +150,11 @@ class RetEncoder:
         return None
 
     @property
+    def calibration(self) -> None:
+        """No calibration was fitted for this encoder."""
+        return None
+
+    @property
     def windows(self) -> int:
         """Windows so far that the long texts of units were cut into."""
         return self._windows

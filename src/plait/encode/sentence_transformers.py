@@ -144,6 +144,11 @@ class SentenceTransformerEncoder:
         return None
 
     @property
+    def calibration(self) -> None:
+        """No calibration was fitted for this encoder."""
+        return None
+
+    @property
     def windows(self) -> int:
         """Windows so far that texts longer than the model reads were cut into, for units."""
         return self._windows

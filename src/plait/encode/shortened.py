@@ -12,6 +12,7 @@ import numpy as np
 from plait.encode.base import Encoder
 from plait.errors import ModelError
 from plait.schema import Query, Unit
+from plait.scoring.calibration import Calibration
 from plait.scoring.mixture import MixtureParameters
 from plait.scoring.vectors import QueryVectors, UnitVectors, VectorField, Vectors
 
@@ -68,6 +69,10 @@ class ShortenedEncoder:
     @property
     def mixture(self) -> MixtureParameters | None:
         return self.whole.mixture
+
+    @property
+    def calibration(self) -> Calibration | None:
+        return self.whole.calibration
 
     @property
     def windows(self) -> int:

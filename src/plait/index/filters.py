@@ -127,6 +127,16 @@ class Filterable:
         """Every field that some unit may have, in order of their names."""
         return sorted({*_BUILT_IN, *self._fields})
 
+    @property
+    def read(self) -> list[str]:
+        """Names of the fields of documents that were asked last, and are kept."""
+        return [str(name) for name in self._columns.names()]
+
+    def prepare(self, fields: Sequence[str]) -> None:
+        """Read fields of documents now, so that no filter waits for it."""
+        for field in fields:
+            self._column(field)
+
     def valued(self, field: str) -> tuple[Column, NDArray[np.int32], NDArray[np.intp]]:
         """Return a field's column, and pairs: the code of a value, -1 for none, and the unit that has it.
 
@@ -210,6 +220,11 @@ class _Recent(Generic[T]):
             if key in self._values:
                 self._values.move_to_end(key)
             return self._values.get(key)
+
+    def names(self) -> list[Hashable]:
+        """Return what values are kept under, the one not used for longest first."""
+        with self._lock:
+            return list(self._values)
 
     def keep(self, key: Hashable, value: T) -> None:
         """Keep a value, and let go of the one not used for longest if there are too many."""

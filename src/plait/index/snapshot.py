@@ -84,6 +84,22 @@ class TableSnapshot:
         self._units: UnitCache = earlier._units if earlier is not None and same_keys else UnitCache()
         self._take: Together[list[int], list[dict[str, Any]]] = Together()
         self._words: tuple[UnitOrder, SurroundedBm25] | None = earlier._words if earlier else None
+        # What was read already, until `load` has made use of it: else each snapshot would keep all before it.
+        self._before = dict(earlier._held_fields()) if earlier is not None and same_keys else {}
+        self._filtered = earlier._filtered_fields() if earlier is not None else []
+
+    def load(self) -> None:
+        """Read now what searches need: vectors, words, and the fields that filters asked of the one before.
+
+        Of a field held in memory, only the vectors that the snapshot before did not have are read.
+        """
+        for name in self._fields:
+            self._field(name)
+        self._before.clear()
+        with self._loading:
+            _ = self._bm25
+        if self._filtered:
+            self._filterable.prepare(self._filtered)
 
     def __len__(self) -> int:
         return len(self._order)
@@ -364,7 +380,21 @@ class TableSnapshot:
         offsets = np.cumsum(np.concatenate([[0], *sizes]))
         return Segment.of(np.concatenate(keys), offsets, np.concatenate(values))
 
+    def _held_fields(self) -> dict[str, tuple[UnitOrder, MultiVectors]]:
+        """Return the vector fields that are in memory, and which unit each row is."""
+        every = self._loaded.items()
+        return {name: (self._order, there) for name, there in every if isinstance(there, MultiVectors)}
+
+    def _filtered_fields(self) -> list[str]:
+        """Return the fields of documents that filters asked, here or of the snapshot before."""
+        there: Filterable | None = self.__dict__.get("_filterable")
+        return there.read if there is not None else self._filtered
+
     def _read_field(self, field: VectorField) -> MultiVectors:
+        if field.name in self._before:
+            changed = self._changed_field(field, *self._before.pop(field.name))
+            if changed is not None:
+                return changed
         sizes = np.zeros(len(self), np.int64)
         pieces = []
         for batch, places in self._order.read([stored.column(field.name)]):
@@ -379,6 +409,37 @@ class TableSnapshot:
             to = np.arange(len(items)) + np.repeat(offsets[places] - first, counts)
             _copy(items, vectors, to)
         return MultiVectors(vectors, offsets)
+
+    def _changed_field(
+        self, field: VectorField, order: UnitOrder, before: MultiVectors
+    ) -> MultiVectors | None:
+        """Return a field of which most is known; None where so much is new that all is as soon read.
+
+        Args:
+            order: of the units before.
+            before: the field of those.
+        """
+        sizes = self._order.items[field.name].astype(np.int64)
+        there = np.flatnonzero(sizes)
+        known = order.rows_of_keys(self._order.keys[there])
+        new = there[known < 0]
+        if len(new) * _WORTH_READING_ALL > len(self):
+            return None
+        offsets = np.concatenate([[0], np.cumsum(sizes)])
+        vectors = np.empty((field.tokens_kept, int(offsets[-1]), field.width), np.float32)
+        stayed = there[known >= 0]
+        to = _items(offsets[stayed], sizes[stayed])
+        vectors[:, to] = before.vectors[:, _items(before.offsets[known[known >= 0]], sizes[stayed])]
+        for keys, counts, items in vectors_of(self._table, self._order.row_ids[new], field):
+            _copy(items, vectors, _items(offsets[self._order.rows_of_keys(keys)], counts))
+        return MultiVectors(vectors, offsets)
+
+
+def _items(begins: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the places of runs of items, one run after the other."""
+    starts = np.cumsum(sizes) - sizes
+    places: NDArray[np.int64] = np.arange(sizes.sum()) + np.repeat(begins - starts, sizes)
+    return places
 
 
 def _terms(

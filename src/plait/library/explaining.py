@@ -10,6 +10,7 @@ from typing import cast
 from plait.errors import InputError
 from plait.index.base import Snapshot
 from plait.schema import Explanation, SearchRequest, TargetKind
+from plait.search.calibration import judged
 from plait.search.explaining.explanation import explained
 from plait.search.fusion import Method
 from plait.search.kinds import PartKind, parts_of
@@ -49,8 +50,12 @@ def explain(
             f"the request does not find {id}: its filters leave it out, the query likes it, or nothing that "
             "is asked can be compared with it; explain a hit of the same request"
         )
-    place = max(ranking.places, key=lambda place: place.score)
-    return _absolute(explained(searcher, request.query, ranking, place), path_of)
+    best = max(range(len(ranking.places)), key=lambda at: ranking.places[at].score)
+    found = explained(searcher, request.query, ranking, ranking.places[best])
+    judgement = judged(ranking, searcher.encoder, searcher.snapshot)
+    return _absolute(
+        replace(found, confidence=None if judgement is None else judgement.confidences[best]), path_of
+    )
 
 
 def _places(

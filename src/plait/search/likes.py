@@ -42,8 +42,8 @@ class Resolved:
         wanted: its wanted parts.
         unwanted: each of its unwanted parts as a wanted one, and how much it counts, of the most wanted.
         named: row -> the parts of that unit which the query names, "" for all of it.
-        text_origins, image_origins: what each text and image of `query` is of the one that was asked: "text 2",
-            "image 1", "like 1", counted from 1.
+        text_origins, image_origins: what each text and image of `query` is of the one that was asked:
+            "text 2", "image 1", "like 1", counted from 1.
     """
 
     query: Query

@@ -6,12 +6,14 @@ page's files and /health needs a key. Errors are problem documents (refusals.py)
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
 import anyio.to_thread
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 
+from plait.errors import PlaitError
 from plait.library import Library
 from plait.serve.attending import Attending
 from plait.serve.audit import Audit
@@ -31,6 +33,8 @@ from plait.serve.shelves import Shelves, tenant_folder, tenants
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _LIMITS = Limits()
+
+_log = logging.getLogger("plait.serve")
 
 
 def create_app(
@@ -78,18 +82,11 @@ def create_app(
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.state.workshop = house.workshop
-    for router in (
-        searching.routes(house),
-        explaining.routes(),
-        counting.routes(),
-        documents.routes(house),
-        jobs.routes(house),
-        units.routes(),
-        health.routes(house),
-    ):
+    asked = _routers(house)
+    for router in asked:
         app.include_router(router, dependencies=[Depends(known_only)])
     app.include_router(pages.routes())
-    add_problems(app)
+    add_problems(app, [route for router in (*asked, pages.routes()) for route in router.routes])
     add_openapi(app)
     app.add_middleware(Attending)
     app.add_middleware(
@@ -107,11 +104,27 @@ def create_app(
     return app
 
 
+def _routers(house: House) -> list[APIRouter]:
+    """Return the routes of all but the page."""
+    return [
+        searching.routes(house),
+        explaining.routes(),
+        counting.routes(),
+        documents.routes(house),
+        jobs.routes(house),
+        units.routes(),
+        health.routes(house),
+    ]
+
+
 def _resume(workshop: Workshop, library: Library) -> None:
     """Make a library that holds nothing searchable, and go on with what was sent to it and to its tenants."""
     if not (library.folder / "library.json").exists():
         library.add_documents(())
     workshop.jobs(library)
     for tenant in tenants(library.folder):
-        with Library(tenant_folder(library.folder, tenant), settings=library.settings) as other:
-            workshop.jobs(other)
+        try:
+            with Library(tenant_folder(library.folder, tenant), settings=library.settings) as other:
+                workshop.jobs(other)
+        except PlaitError:  # one that is damaged is its own tenant's trouble
+            _log.exception("what was sent by tenant %s cannot be gone on with", tenant)

@@ -10,6 +10,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as MEDIA_TYPE
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from plait.serve.jobs import JobState
+
 __all__ = ["MEDIA_TYPE", "Measuring", "Metrics"]
 
 _SECONDS = (0.005, 0.01, 0.02, 0.04, 0.08, 0.12, 0.2, 0.3, 0.5, 1, 2, 5, 15, 60)  # the goals are 0.08 and 0.2
@@ -67,7 +69,7 @@ class Metrics:
         self._requests.labels(known, route or _OTHER, str(status) if status else "gone").inc()
         self._seconds.labels(known, route or _OTHER).observe(seconds)
 
-    def text(self, *, documents: int, units: int, jobs: Mapping[str, int]) -> bytes:
+    def text(self, *, documents: int, units: int, jobs: Mapping[JobState, int]) -> bytes:
         """Return everything in Prometheus' text form, with what the library holds now."""
         self._documents.set(documents)
         self._units.set(units)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
+from starlette.routing import BaseRoute, Match
 
 from plait.errors import (
     GenerateError,
@@ -23,8 +25,12 @@ _KINDS = {404: "NotFound", 405: "MethodNotAllowed"}
 _LOCKED_SECONDS = "5"  # a batch of an ingest is stored in about that
 
 
-def add_problems(app: FastAPI) -> None:
-    """Answer refusals, errors that plait raises, and what FastAPI refuses with problem documents."""
+def add_problems(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
+    """Answer refusals, errors that plait raises, and what FastAPI refuses with problem documents.
+
+    Args:
+        routes: of the app.
+    """
 
     @app.exception_handler(Refusal)
     async def refused(_request: Request, error: Exception) -> Response:
@@ -39,7 +45,7 @@ def add_problems(app: FastAPI) -> None:
         if error.status_code == 404:
             said = "there is nothing at this address"
         elif error.status_code == 405:
-            headers["Allow"] = _methods(app, request)
+            headers["Allow"] = _methods(routes, request)
             said = f"this address takes {headers['Allow']}, not {request.method}"
         kind = _KINDS.get(error.status_code, "BadRequest")
         return await refused(request, Refusal(error.status_code, kind, said, headers=headers))
@@ -68,8 +74,8 @@ def _refusal(error: PlaitError) -> Refusal:
     return Refusal(status, type(error).__name__, str(error), headers=headers)
 
 
-def _methods(app: FastAPI, request: Request) -> str:
+def _methods(routes: Sequence[BaseRoute], request: Request) -> str:
     """Return the methods that an address takes; Starlette names those of its first route alone."""
-    there = [route for route in app.routes if route.matches(request.scope)[0] is not Match.NONE]
+    there = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
     methods = {method for route in there for method in getattr(route, "methods", None) or ()}
     return ", ".join(sorted(methods))

@@ -18,6 +18,7 @@ import anyio
 import anyio.to_thread
 from starlette.requests import Request
 
+from plait.encode.base import Encoder
 from plait.library import Library
 from plait.library.folder import NAME
 from plait.serve.desk import Desk
@@ -88,24 +89,32 @@ class Shelves:
 
     async def _taken(self, tenant: str) -> Shelf:
         """Return a tenant's shelf, counted as used once more."""
-        async with self._turn:
-            if tenant not in self._open:
-                library = await anyio.to_thread.run_sync(self._library, tenant)
-                self._open[tenant] = self._shelf(tenant, library)
-            self._open.move_to_end(tenant)
-            self._users[tenant] += 1
-            idle = [name for name in self._open if not self._users[name]]
-            for name in idle[: max(0, len(self._open) - self._most_open)]:
-                del self._users[name]
-                await self._closed(self._open.pop(name))
-            return self._open[tenant]
+        if tenant not in self._open:
+            async with self._turn:
+                if tenant not in self._open:
+                    await self._close_idle()
+                    self._open[tenant] = await self._opened(tenant)
+        self._open.move_to_end(tenant)
+        self._users[tenant] += 1
+        return self._open[tenant]
 
-    def _library(self, tenant: str) -> Library:
+    async def _close_idle(self) -> None:
+        """Make room for one more."""
+        idle = [tenant for tenant in self._open if not self._users[tenant]]
+        for tenant in idle[: max(0, len(self._open) + 1 - self._most_open)]:
+            del self._users[tenant]
+            await self._closed(self._open.pop(tenant))
+
+    async def _opened(self, tenant: str) -> Shelf:
         """Open or make a tenant's library, with the owner's settings and model."""
-        owner = self._owner.library
-        folder = tenant_folder(owner.folder, tenant)
+        encoder = await self._owner.desk.ask(lambda library: library.encoder())
+        library = await anyio.to_thread.run_sync(self._library, tenant, encoder)
+        return self._shelf(tenant, library)
+
+    def _library(self, tenant: str, encoder: Encoder) -> Library:
+        folder = tenant_folder(self._owner.library.folder, tenant)
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        library = Library(folder, settings=owner.settings, encoder=owner.encoder())
+        library = Library(folder, settings=self._owner.library.settings, encoder=encoder)
         if not (folder / "library.json").exists():
             library.add_documents(())  # so that it can be searched before anything is in it
         return library

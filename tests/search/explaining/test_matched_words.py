@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -74,11 +76,8 @@ def test_offsets_point_at_the_words(passage, asked):
     assert all(0 < word.weight <= 1 for word in found)
     assert all(weights.keys() & set(words(word.text)) for word in found if word.by == "word")
     assert [word.start for word in found] == sorted(word.start for word in found)
-    assert all(
-        one.end <= other.start
-        for one, other in zip(found, found[1:], strict=False)
-        if one.by == other.by == "word"
-    )
+    pairs = [(one, other) for one, other in pairwise(found) if one.by == other.by == "word"]
+    assert all(one.end <= other.start for one, other in pairs)
 
 
 @given(st.text("ab cÄß_'1.日本 ", max_size=30))

@@ -36,7 +36,12 @@ _NOTES = (
     ("lime", "Ada Lime", "2021-03-01", "Lime in the boiler shortens the life of the heating rod."),
     ("filter", "Ada Lime", "2023-05-17", "A water filter keeps lime out for three hundred litres."),
     ("copy", "Ben Copy", "2023-05-18", "A water filter keeps lime out for three hundred litres!"),
-    ("<img src=x onerror=alert(1)>", "<b>Mallory</b>", "2024-01-01", "<script>alert(2)</script> in a boiler."),
+    (
+        "<img src=x onerror=alert(1)>",
+        "<b>Mallory</b>",
+        "2024-01-01",
+        "<script>alert(2)</script> in a boiler.",
+    ),
 )
 _FLAGS = (
     "--headless",
@@ -45,6 +50,8 @@ _FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--no-first-run",
+    "--use-fake-device-for-media-stream",  # a camera that shows a moving pattern
+    "--use-fake-ui-for-media-stream",  # and that is allowed
 )
 
 
@@ -107,7 +114,9 @@ def site(encoder: Encoder, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def _note(said: tuple[str, str, str, str]) -> Document:
     name, author, date, text = said
     metadata = {"author": author, "date": date, "type": "note"}
-    return Document(f"note-{date}", f"Note on {name}", f"notes/{date}.txt", metadata, (Segment("text", text),))
+    return Document(
+        f"note-{date}", f"Note on {name}", f"notes/{date}.txt", metadata, (Segment("text", text),)
+    )
 
 
 @contextlib.contextmanager
@@ -206,7 +215,9 @@ def opened(browser: Browser, site: Site, watched: Watched) -> Iterator[Opened]:
     yield open_page
     for context in contexts:
         context.close()
-    elsewhere = [url for url in watched.fetched if not re.match(r"(http://127\.0\.0\.1:\d+/|blob:|data:)", url)]
+    elsewhere = [
+        url for url in watched.fetched if not re.match(r"(http://127\.0\.0\.1:\d+/|blob:|data:)", url)
+    ]
     assert not elsewhere
     assert not watched.unexpected()  # of the console: errors, and breaches of the content policy
 

@@ -19,6 +19,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from threading import Lock
+from time import time_ns
 from typing import Any
 
 import lancedb
@@ -31,6 +32,7 @@ from numpy.typing import NDArray
 from plait.errors import LibraryError, LibraryFormatError, LibraryLockedError
 from plait.index import rows
 from plait.index.base import Entry, StoredDocument
+from plait.index.following import Following
 from plait.index.languages import language_named
 from plait.index.ordering import vectors_of
 from plait.index.scan.scan_lookup import located
@@ -44,6 +46,7 @@ _KEEP_SECONDS = 60  # a search asks for a new snapshot, so no reader uses an old
 _TIDY_AT = 256  # pieces; each commit adds one and rewrites the list of all
 _SMALL_BYTES = 32 << 20  # a table of so many bytes is merged in a moment, whatever is in it
 _LOOSE = 0.25  # share of rows, deleted or outside of the largest piece, that is worth a rewrite of all
+_TICK_NS = 100_000_000
 _UNSCANNED = 4096  # rows in no scan file; each search holds them in memory
 
 
@@ -88,6 +91,9 @@ class LanceIndex:
         }
         self._latest: TableSnapshot | None = None
         self._snapshotting = Lock()
+        self._following: Following[TableSnapshot] | None = None
+        self._seen_ns = 0
+        self._writes = self._writes_seen = 0
 
     def add(self, entries: Sequence[Entry]) -> None:
         """Store documents in one commit; one with an id already stored replaces all of its units.
@@ -144,20 +150,30 @@ class LanceIndex:
         Ask for it anew for each search: that costs a millisecond. A view kept for more than a minute while
         the store changes may lose what it has not read yet; it then raises LibraryError.
         """
-        with self._snapshotting, _explained(f"cannot read the index in {self._folder}"):
-            table = self._database.open_table(TABLE)
-            if self._latest is None or self._latest.version != table.version:
-                table.checkout(table.version)
-                self._latest = TableSnapshot(
-                    _LanceRows(table, self._folder),
-                    self._fields,
-                    table.version,
-                    segments=self._segments,
-                    language=self._language,
-                    exact_bytes=self._exact_bytes,
-                    earlier=self._latest,
-                )
+        following, writes = self._following, self._writes
+        if following is not None:
+            if self._writes_seen == writes:
+                return following.latest()
+            renewed = following.renew()
+            self._writes_seen = writes
+            return renewed
+        with self._snapshotting:
+            self._latest = self._newest(self._latest)
             return self._latest
+
+    def follow(self) -> None:
+        """From now on, let `snapshot` return the newest that is loaded, and load newer ones beside.
+
+        For services of large libraries: no search waits while much is read. What other processes write is
+        seen within seconds; what this object writes, as soon as the call returns.
+        """
+        if self._following is None:
+            self._following = Following(self._loaded, self._may_have_changed)
+
+    def renew(self) -> None:
+        """Let `snapshot` return nothing older than this call; it always does, unless it follows."""
+        if self._following is not None:
+            self._following.renew()
 
     def optimize(self, *, keep_seconds: float = _KEEP_SECONDS) -> None:
         """Merge small pieces and drop old versions; does nothing while another process is writing.
@@ -189,7 +205,46 @@ class LanceIndex:
 
     def close(self) -> None:
         """Let go of what was read; snapshots already given out stay usable."""
-        self._latest = None
+        self._latest = self._following = None
+
+    def _newest(self, before: TableSnapshot | None) -> TableSnapshot:
+        """Return a snapshot of this moment; the one before if nothing has changed."""
+        with _explained(f"cannot read the index in {self._folder}"):
+            table = self._database.open_table(TABLE)
+            if before is not None and before.version == table.version:
+                return before
+            table.checkout(table.version)
+            return TableSnapshot(
+                _LanceRows(table, self._folder),
+                self._fields,
+                table.version,
+                segments=self._segments,
+                language=self._language,
+                exact_bytes=self._exact_bytes,
+                earlier=before,
+            )
+
+    def _loaded(self, before: TableSnapshot | None) -> TableSnapshot:
+        """Return what `_newest` does, with all read that searches need."""
+        changed_ns = self._changed_ns()
+        newest = self._newest(before)
+        if newest is not before:
+            with _explained(f"cannot read the index in {self._folder}"):
+                newest.load()
+        # Clocks of file systems tick a few times in a hundredth of a second: a change in the same tick as the
+        # last would not show.
+        self._seen_ns = changed_ns if time_ns() - changed_ns > _TICK_NS else 0
+        return newest
+
+    def _may_have_changed(self) -> bool:
+        return self._changed_ns() != self._seen_ns
+
+    def _changed_ns(self) -> int:
+        """Return when a version was last committed: each is a new file of one folder."""
+        try:
+            return (self._folder / f"{TABLE}.lance" / "_versions").stat().st_mtime_ns
+        except OSError:
+            return 0  # the table is looked at itself, which says what is wrong
 
     def _open_or_create(self) -> Any:
         try:
@@ -274,7 +329,10 @@ class LanceIndex:
             ):
                 self._table.checkout_latest()
                 self._upgrade()
-                yield
+                try:
+                    yield
+                finally:
+                    self._writes += 1
         except Timeout as error:
             raise LibraryLockedError(
                 f"another process has been changing {self._folder} for {self._wait_seconds:.0f} s: "

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from plait.errors import ModelError
+from plait.scoring.calibration import Calibration
 from plait.scoring.mixture import MixtureParameters
 
 _MODEL_TYPE = "plait-mini"
@@ -118,9 +119,10 @@ class FigureWordsConfig:
 
 @dataclass(frozen=True, slots=True)
 class MiniConfig:
-    """All of it; `mixture` says how the lanes are best combined.
+    """All of it; `mixture` says how the lanes are best combined, `calibration` how likely hits are good.
 
-    `joint` and `words` are None when switched off; configurations from before there was `words` lack it.
+    `joint` and `words` are None when switched off; configurations from before there was `words` lack it, and
+    ones from before there was `calibration` lack that.
     """
 
     text: TextTower = field(default_factory=TextTower)
@@ -129,6 +131,7 @@ class MiniConfig:
     mixture: MixtureParameters = field(default_factory=MixtureParameters)
     joint: JointHeadConfig | None = None
     words: FigureWordsConfig | None = None
+    calibration: Calibration | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -136,7 +139,14 @@ class MiniConfig:
         joint = None if self.joint is None else asdict(self.joint)
         if self.words is not None:
             parts["words"] = asdict(self.words)
+        if self.calibration is not None:
+            parts["calibration"] = self.calibration.to_dict()
         return {"model_type": _MODEL_TYPE, **parts, "mixture": self.mixture.to_dict(), "joint": joint}
+
+    @property
+    def encoding(self) -> dict[str, Any]:
+        """The JSON form of all that vectors depend on: what ranks and judges them is None or left out."""
+        return {**replace(self, calibration=None).to_dict(), "mixture": None}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> MiniConfig:
@@ -150,7 +160,7 @@ class MiniConfig:
                 f"the configuration is of a {values.get('model_type')!r} model, not of {_MODEL_TYPE}"
             )
         try:
-            joint, words = values["joint"], values.get("words")
+            joint, words, calibration = values["joint"], values.get("words"), values.get("calibration")
             return cls(
                 text=TextTower(**values["text"]),
                 vision=VisionTower(**_tuples(values["vision"])),
@@ -158,6 +168,7 @@ class MiniConfig:
                 mixture=MixtureParameters.from_dict(values["mixture"]),
                 joint=None if joint is None else JointHeadConfig(**_tuples(joint)),
                 words=None if words is None else FigureWordsConfig(**words),
+                calibration=None if calibration is None else Calibration.from_dict(calibration),
             )
         except (KeyError, TypeError) as error:
             raise ModelError(f"the configuration is not one of this version of plait: {error}") from error

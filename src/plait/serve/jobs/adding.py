@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from plait.errors import InputError, PlaitError
 from plait.index.base import StoredDocument
 from plait.library import AddReport, Library
 from plait.library.reports import ProgressCallback
-from plait.library.sources import holders, source_of
+from plait.library.sources import holders, is_below, source_of
 
 _SHOWN = 100  # failures and warnings that are told of one file
 
@@ -41,27 +41,42 @@ def added(library: Library, paths: Sequence[Path], tell: ProgressCallback) -> li
         raise UnfitError(str(error)) from error
     except Exception as error:
         raise WorkerError(f"plait broke down adding it ({type(error).__name__}: {error})"[:400]) from error
-    root = library.folder.parent
-    return [_of(source_of(path, root), report, before, after) for path in paths]
+    told = _Told(report, before, after, library.folder.parent)
+    return [told.of(path) for path in paths]
 
 
-def _of(
-    source: str, report: AddReport, before: dict[str, StoredDocument], after: Sequence[StoredDocument]
-) -> dict[str, Any]:
-    """Return what a report says of one file, and of what is inside it."""
-    documents = [document for document in after if source in holders(document.source)]
-    known = [before[document.id] for document in documents if document.id in before]
-    same = {document.id for document in known if document in documents}
-    failed = [asdict(failure) for failure in report.failed if source in holders(failure.source)]
-    warnings = [warning for warning in report.warnings if warning.startswith((f"{source}:", f"{source}!/"))]
-    return {
-        "documents": [document.id for document in documents],
-        "added": len(documents) - len(known),
-        "updated": len(known) - len(same),
-        "unchanged": len(same),
-        "shown": int(not documents and not failed),
-        "units": sum(document.units for document in documents),
-        "figures": sum(document.figures for document in documents),
-        "failed": failed[:_SHOWN],
-        "warnings": warnings[:_SHOWN],
-    }
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a report says of each of the paths that were added together.
+
+    Attributes:
+        before, after: the library's documents.
+        root: the folder that holds the library.
+    """
+
+    report: AddReport
+    before: Mapping[str, StoredDocument]
+    after: Sequence[StoredDocument]
+    root: Path
+
+    def of(self, path: Path) -> dict[str, Any]:
+        """Return what is said of a file and what is inside it, or of what is in a folder."""
+        documents = [document for document in self.after if self._is_of(document.source, path)]
+        known = [document for document in documents if document.id in self.before]
+        same = [document for document in known if document == self.before[document.id]]
+        failed = [asdict(one) for one in self.report.failed if self._is_of(one.source, path)]
+        warnings = [one for one in self.report.warnings if self._is_of(one.partition(": ")[0], path)]
+        return {
+            "documents": [document.id for document in documents],
+            "added": len(documents) - len(known),
+            "updated": len(known) - len(same),
+            "unchanged": len(same),
+            "shown": int(not documents and not failed and not path.is_dir()),
+            "units": sum(document.units for document in documents),
+            "figures": sum(document.figures for document in documents),
+            "failed": failed[:_SHOWN],
+            "warnings": warnings[:_SHOWN],
+        }
+
+    def _is_of(self, source: str, path: Path) -> bool:
+        return source_of(path, self.root) in holders(source) or is_below(source, path, self.root)

@@ -18,6 +18,7 @@ import anyio
 import anyio.to_thread
 from filelock import FileLock, Timeout
 
+from plait.errors import LibraryError
 from plait.library import Progress
 from plait.serve.jobs.job import Job, JobState, now
 from plait.serve.jobs.ledger import Ledger
@@ -36,12 +37,13 @@ _LOOK_SECONDS = 0.1  # how often a caller that waits looks
 class Jobs:
     """The queue of one library. Made by `Workshop.jobs`; any thread may use it.
 
-    Every method raises LibraryError where the library's folder cannot be read or written.
-
     Args:
         folder: the library's `.plait` folder.
         settings: of the library.
         on_work: called when there is something to do.
+
+    Raises:
+        LibraryError: the folder cannot be read or written; from every method.
     """
 
     def __init__(self, folder: Path, settings: Settings, *, on_work: Callable[[], None]) -> None:
@@ -49,9 +51,8 @@ class Jobs:
         self.settings = settings
         self._on_work = on_work
         own = folder / "jobs"
-        own.mkdir(mode=0o700, exist_ok=True)
         self._held = own / "held"
-        self._held.mkdir(mode=0o700, exist_ok=True)
+        _make(own, self._held)
         self._ledger = Ledger(own / "ledger.sqlite")
         self._lock = FileLock(str(own / "lock"), thread_local=False)
         self._progress: dict[str, Progress] = {}
@@ -76,9 +77,10 @@ class Jobs:
         try:
             size = self._hold(id, name, data)
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-                raise
-            raise Refusal(507, "NoSpace", f"there is no space for {name}: free some on the server") from error
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                said = f"there is no space for {name}: free some on the server"
+                raise Refusal(507, "NoSpace", said) from error
+            raise LibraryError(f"cannot keep {name}: {error.strerror or error}; check the disk") from error
         job = self._job(id, name, size)
         self._ledger.insert(job)
         self._on_work()
@@ -234,6 +236,16 @@ class Jobs:
 
 _COMING = ".coming-"
 _COMING_SECONDS = 24 * 3600  # what another server is just accepting must not be swept away
+
+
+def _make(*folders: Path) -> None:
+    """Make folders that are the owner's only, durably."""
+    try:
+        for folder in folders:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            flush(folder.parent)
+    except OSError as error:
+        raise LibraryError(f"cannot write to the library {folders[0].parent}: {error.strerror}") from error
 
 
 def _batch(waiting: Sequence[Job]) -> list[Job]:

@@ -20,6 +20,7 @@ from plait.library.reports import ProgressCallback
 from plait.serve.jobs.adding import UnfitError, WorkerError, added
 from plait.settings import Settings
 
+_PATIENCE_SECONDS = 5.0  # with a process that has closed its pipes: to learn how it ended
 _SILENT_SECONDS = 3600.0  # without a sign of life; no step of an `add` takes nearly as long
 # -P: modules are never imported from the folder the user happens to stand in.
 _PROGRAM = (sys.executable, "-P", "-m", "plait.serve.jobs.process")
@@ -115,7 +116,7 @@ class OwnProcess:
             while "progress" in (said := self._answer(process)):
                 tell(Progress(**said["progress"]))
         except OSError as error:
-            raise WorkerError(f"the process that added it {self._end(process)} ({error})") from error
+            raise WorkerError(f"the process that added it {self._end(process, error)} ({error})") from error
         if "unfit" in said:
             raise UnfitError(said["unfit"])
         if "broke" in said:
@@ -139,6 +140,9 @@ class OwnProcess:
         with self._lock:
             if self._stopped:
                 raise WorkerError("it was stopped")
+            if self._process is not None and self._process.poll() is not None:  # it died, but of no file
+                _ended(self._process)
+                self._process = None
             if self._process is None:
                 self._process = subprocess.Popen(
                     self._program,
@@ -168,11 +172,11 @@ class OwnProcess:
         said: dict[str, Any] = json.loads(line.splitlines()[-1])
         return said
 
-    def _end(self, process: subprocess.Popen[bytes]) -> str:
+    def _end(self, process: subprocess.Popen[bytes], error: OSError) -> str:
         """End the process, and return how it ended, in words."""
         with self._lock:
             self._process = None
-        return _ended(process)
+        return _ended(process, patience_seconds=0 if isinstance(error, TimeoutError) else _PATIENCE_SECONDS)
 
 
 def _line(task: Task) -> bytes:
@@ -181,9 +185,12 @@ def _line(task: Task) -> bytes:
     return json.dumps(said).encode() + b"\n"
 
 
-def _ended(process: subprocess.Popen[bytes]) -> str:
-    """End a process, and return how it ended, in words."""
-    code = process.poll()
+def _ended(process: subprocess.Popen[bytes], *, patience_seconds: float = 0) -> str:
+    """End a process, unless it ends by itself so soon, and return how it ended, in words."""
+    try:
+        code = process.wait(patience_seconds)
+    except subprocess.TimeoutExpired:
+        code = None
     process.kill()
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:

@@ -52,8 +52,10 @@ def said_of(hits: Hits) -> str:
         counts = ", ".join(f"{one.value} ({one.documents} documents)" for one in facet.counts)
         blocks.append(f"{facet.field}: {counts}" + (f", and {facet.more} more values" if facet.more else ""))
     if hits.next_cursor:
-        here = f": {hits.next_cursor}" if len(hits.next_cursor) <= _CURSOR else " of the structured content"
-        blocks.append(f"For the next hits, ask the same with cursor = next_cursor{here}")
+        here = (
+            hits.next_cursor if len(hits.next_cursor) <= _CURSOR else "next_cursor of the structured content"
+        )
+        blocks.append(f"There are more: ask the same with a larger k, or for the next with cursor = {here}")
     return "\n\n".join(blocks)
 
 

@@ -59,7 +59,8 @@ def _found(library: Library, hits: Hits, pictures: int) -> Answer:
             picture = shown(path, longest_px=SMALL_PX, max_pixels=library.settings.max_pixels)
         except ReadError:  # removed meanwhile: the words stand without it
             continue
-        said.append((f"Picture of hit {hit.rank}: {hit.title}, {hit.caption or hit.place}", picture))
+        what = ", ".join(words for words in (hit.title, hit.caption or hit.place) if words)
+        said.append((f"Picture of hit {hit.rank}: {what}", picture))
     return Answer(said_of(hits), hits.to_dict(), said)
 
 

@@ -16,6 +16,7 @@ SMALL_PX, LARGE_PX = 768, 1568  # the longest side: beside a hit, and on its own
 _MOST_BYTES = 700_000  # clients give up on answers of more than a megabyte
 _MOST_TIMES = 4.0  # more shows the pixels larger, but nothing more
 _QUALITIES = (88, 75, 55)
+_FEW_COLOURS = 4096
 
 
 def shown(path: str, *, longest_px: int, max_pixels: int) -> types.ImageContent:
@@ -61,9 +62,8 @@ def _content(picture: PillowImage.Image) -> types.ImageContent:
 
 
 def _encoded(picture: PillowImage.Image) -> tuple[bytes, str]:
-    """Return drawings and text as PNG, where that is small enough, and all else as JPEG."""
-    data = _saved(picture, "PNG")
-    if len(data) <= _MOST_BYTES // 2:
+    """Return drawings and text, which have few colours, as PNG, and all else as JPEG."""
+    if picture.getcolors(_FEW_COLOURS) and len(data := _saved(picture, "PNG")) <= _MOST_BYTES:
         return data, "image/png"
     for quality in _QUALITIES:
         data = _saved(picture, "JPEG", quality=quality)

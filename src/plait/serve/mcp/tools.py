@@ -71,8 +71,8 @@ LOOKING = (
         "Search",
         "Find places in the user's illustrated documents by words, by a picture, or by both at once. Gives "
         "ranked hits with their ids, places and best passages, and pictures of the best; says so where "
-        "nothing good is found. The field query takes several texts and images with weights, below 0 for what "
-        "is unwanted.",
+        "nothing good is found. The field query takes several texts and images with weights, below 0 for "
+        "what is unwanted.",
         SearchForm,
         search,
     ),

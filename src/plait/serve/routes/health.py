@@ -11,12 +11,14 @@ from plait.serve.callers import Caller, allowed, caller_of
 from plait.serve.limits import Limits
 from plait.serve.metrics import MEDIA_TYPE
 from plait.serve.models import requests as most
-from plait.serve.models.operations import answers, problems
+from plait.serve.models.operations import Responses, answers
 from plait.serve.refusals import Refusal
 from plait.serve.routes.house import House
 from plait.serve.shelves import shelf_of
 
-_TEXT = {200: {"description": "As asked.", "content": {"text/plain": {"schema": {"type": "string"}}}}}
+_COUNTERS: Responses = {
+    200: {"description": "As asked.", "content": {"text/plain": {"schema": {"type": "string"}}}}
+}
 
 
 def routes(house: House) -> APIRouter:
@@ -30,9 +32,10 @@ def routes(house: House) -> APIRouter:
 
     @router.get("/openapi.json", include_in_schema=False)
     async def openapi(request: Request) -> JSONResponse:
+        """Describe the service, which is the same for every key."""
         return JSONResponse(request.app.openapi())
 
-    @router.get("/metrics", responses={**_TEXT, **problems()}, response_class=Response)
+    @router.get("/metrics", responses=_COUNTERS, response_class=Response)
     async def metrics(request: Request) -> Response:
         """Return counters in Prometheus' text form. Right: admin, with the owner's own library."""
         if allowed(request, "admin").tenant:

@@ -48,6 +48,7 @@ async function begin() {
   at("away").hidden = true;
   try {
     const [status] = await Promise.all([library.learn(), filters.learn()]);
+    results.judged = status.feedback !== "off";
     drawStart(status);
     if (location.hash === "#library") return showLibrary(false);
     restore(fromAddress(location.hash));
@@ -266,6 +267,9 @@ function listenForDrops() {
     if (!holdsFiles(event)) return;
     event.preventDefault();
     room.hidden = true;
+    if ([...event.dataTransfer.items].some((item) => item.webkitGetAsEntry?.()?.isDirectory)) {
+      return say("A folder cannot be sent: drop the files in it, or run plait add.", true);
+    }
     const files = [...event.dataTransfer.files];
     const zone = event.target.closest?.("[data-drop]")?.dataset.drop;
     const meant = zone ?? (at("library").hidden && files.every(({ type }) => IMAGES.test(type)) ? "ask" : "add");

@@ -1,5 +1,6 @@
 // The search box: words, pictures beside them, and a chip for each part of the question.
 
+import { listenForCamera } from "/camera.js";
 import { choosePart } from "/crop.js";
 import { at, button, icon, make, say } from "/elements.js";
 import { newKey } from "/query.js";
@@ -17,7 +18,7 @@ export class Box {
     at("also").addEventListener("click", () => this.addText(1));
     at("without").addEventListener("click", () => this.addText(-1));
     at("pick").addEventListener("click", () => at("file").click());
-    at("shoot").addEventListener("click", () => at("camera").click());
+    listenForCamera((photograph) => this.addPictures([photograph]));
     for (const input of [at("file"), at("camera")]) {
       input.addEventListener("change", () => { this.addPictures([...input.files]); input.value = ""; });
     }

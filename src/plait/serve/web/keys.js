@@ -7,7 +7,8 @@ export function listen(deeds) {
   at("to-keys").addEventListener("click", () => at("keys").showModal());
   at("keys-close").addEventListener("click", () => at("keys").close());
   document.addEventListener("keydown", (event) => pressed(event, deeds));
-  for (const [dialog, names] of [["cropper", { use: "region", whole: "whole", cancel: "" }], ["sure", { yes: "yes", no: "" }]]) {
+  const answers = { cropper: { use: "region", whole: "whole", cancel: "" }, photographing: { take: "take", cancel: "" }, sure: { yes: "yes", no: "" } };
+  for (const [dialog, names] of Object.entries(answers)) {
     for (const [name, answer] of Object.entries(names)) {
       at(`${dialog}-${name}`).addEventListener("click", () => at(dialog).close(answer));
     }

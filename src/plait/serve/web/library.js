@@ -4,6 +4,7 @@ import { at, button, counted, icon, make, say, sure } from "/elements.js";
 import { call, read } from "/service.js";
 
 const PAGE = 50;
+const AT_ONCE = 20; // files of one request
 const SOON = 400; // milliseconds to the next look at jobs that are under way
 const LATER = 2000;
 const STATES = { waiting: "Waiting", adding: "Adding…", added: "Added", failed: "Not added" };
@@ -40,14 +41,15 @@ export class Library {
 
   async add(files) {
     if (!files.length) return;
-    const form = new FormData();
-    for (const file of files) form.append("file", file, file.name);
-    say(`Sending ${counted(files.length, "file")}…`);
     try {
-      const { jobs } = await read("/documents", { method: "POST", body: form });
-      say(`${counted(jobs.length, "file")} sent.`);
-      this.#keep(jobs);
-      this.#lookSoon(SOON);
+      for (let sent = 0; sent < files.length; sent += AT_ONCE) {
+        say(`Sending ${counted(files.length - sent, "file")}…`);
+        const form = new FormData();
+        for (const file of files.slice(sent, sent + AT_ONCE)) form.append("file", file, file.name);
+        this.#keep((await read("/documents", { method: "POST", body: form })).jobs);
+        this.#lookSoon(SOON);
+      }
+      say(`${counted(files.length, "file")} sent.`);
     } catch (error) {
       say(error.message, true);
     }

@@ -14,6 +14,7 @@ export class Results {
     this.deeds = deeds;
     this.pictures = new Pictures();
     this.question = null;
+    this.judged = true; // whether the service takes opinions
     at("hits").addEventListener("keydown", (event) => this.#pressed(event));
   }
 
@@ -121,7 +122,7 @@ export class Results {
     const reason = button("Why?", () => this.#why(hit, reason, room, passage), { kind: "link do-why", "aria-expanded": "false", "aria-label": `Why? ${hit.title}` });
     const more = button("More like this", () => this.deeds.like(hit, 1), { kind: "link do-more", "aria-label": `More like this: ${hit.title}` });
     const less = button("Less like this", () => this.deeds.like(hit, -1), { kind: "link do-less", "aria-label": `Less like this: ${hit.title}` });
-    const row = make("div", { kind: "deeds" }, reason, more, less, this.#judging(hit));
+    const row = make("div", { kind: "deeds" }, reason, more, less, this.judged ? this.#judging(hit) : null);
     if (hit.folded?.length) row.append(this.#folded(hit, card));
     return make("div", {}, row, room);
   }

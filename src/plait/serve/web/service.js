@@ -3,6 +3,7 @@
 import { at } from "/elements.js";
 
 const KEY = "token";
+const GRACE = 1000; // milliseconds
 
 export class Problem extends Error {
   constructor(status, message) {
@@ -77,8 +78,10 @@ export class Pictures {
 
   free() {
     this.#near.disconnect();
-    for (const url of this.#urls.values()) url.then((made) => URL.revokeObjectURL(made), () => {});
+    const urls = [...this.#urls.values()];
     this.#urls.clear();
+    // A picture that was just begun to be shown is not taken from under it.
+    setTimeout(() => urls.forEach((url) => url.then((made) => URL.revokeObjectURL(made), () => {})), GRACE);
   }
 
   #load(seen) {

@@ -56,10 +56,10 @@ export class Viewer {
       at("viewer-before").disabled = !unit.previous;
       at("viewer-after").disabled = !unit.next;
       this.#read(unit, place);
-      await this.#picture(unit.page_picture ?? place.picture ?? unit.figures.find((figure) => figure.picture)?.picture, place);
-      at("viewer-note").textContent = "";
+      await this.#picture(unit.page_picture ?? place.picture ?? unit.figures.find((figure) => figure.picture)?.picture, place, turn);
+      if (turn === this.turning) at("viewer-note").textContent = "";
     } catch (error) {
-      at("viewer-note").textContent = error.message;
+      if (turn === this.turning) at("viewer-note").textContent = error.message;
     }
   }
 
@@ -68,15 +68,18 @@ export class Viewer {
     at("viewer-place").textContent = place;
   }
 
-  async #picture(path, { box }) {
+  async #picture(path, { box }, turn) {
     this.path = path;
     this.sheet.querySelectorAll(".box").forEach((mark) => mark.remove());
     this.dialog.classList.toggle("unpictured", !path);
     for (const name of ["wider", "closer", "fit", "region"]) at(`viewer-${name}`).disabled = !path;
     if (!path) return this.image.removeAttribute("src");
-    this.image.src = await this.pictures.url(path);
+    const url = await this.pictures.url(path);
+    if (turn !== this.turning) return;
+    this.image.src = url;
     this.image.alt = `${at("viewer-title").textContent}, ${at("viewer-place").textContent}`;
     await this.image.decode();
+    if (turn !== this.turning) return;
     const onPage = path === this.unit.page_picture;
     this.#size(this.#firstZoom());
     if (box && onPage) this.#mark(box);

@@ -48,7 +48,7 @@ def ask_beside(
     titles = np.array([pictures.titles[row].lower() for row in rows])
     names = rng.integers(0, 10_000, _NUMBERS)[rng.integers(0, _NUMBERS, len(rows))]
     archive = [Unit(f"{n}:0", f"{n}", 0, f"{name:04d}") for n, name in enumerate(names)]
-    figures = _figures(words, top, pictures.features[rows, 0])
+    figures = figures_of(words, top, pictures.features[rows, 0])
     vectors = [*encoder.encode_units(corpus), *_shown(encoder, archive, figures)]
     bm25 = SurroundedBm25.of([*corpus, *archive])
     first, every = len(corpus), np.arange(len(vectors))
@@ -68,7 +68,7 @@ def ask_beside(
     ]
 
 
-def _figures(words: FigureWords, top: Lite0Top, features: Vectors) -> Vectors:
+def figures_of(words: FigureWords, top: Lite0Top, features: Vectors) -> Vectors:
     """Return (P, width), what words are compared with."""
     seen = torch.from_numpy(features.astype(np.float32))
     with torch.inference_mode():

@@ -1,0 +1,241 @@
+"""How likely hits are good: fitted on the queries of some manuals, measured on those of others.
+
+    for package in ...: python -m benchmarks.real_input.fetch PACKAGE
+    python -m benchmarks.search.honest fit       writes into plait-mini's config.json
+    python -m benchmarks.search.honest measure   writes benchmarks/results/honest.json and honest.md
+
+Which manuals, and what is asked of them, is told in honest_material.py; what counts as good or bad, in
+honest_libraries.py. Everyday questions of every other topic are fitted on, those of the others are measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pickle
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.measuring import described, machine
+from benchmarks.real_input.fetch import CACHE
+from benchmarks.search.honest_everyday import everyday
+from benchmarks.search.honest_libraries import Case, cases
+from benchmarks.search.honest_material import FITTED, HELD_OUT, Asked, manual, noise
+from benchmarks.search.honest_pictures import shown
+from plait import Query
+from plait.encode.mini import MiniEncoder
+from plait.model.mini.configuration_mini import MiniConfig
+from plait.scoring.calibration import SIDES, Calibration
+from plait.search.calibration import judge
+from plait.train.mini.calibrating import fit_calibration
+
+RESULTS = Path(__file__).parents[1] / "results"
+_NOISE = 40
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    options.add_argument("task", choices=("fit", "measure"))
+    options.add_argument("--cache", type=Path, default=CACHE, help="where fetch.py put the manuals")
+    options.add_argument("--pictures", type=Path, help="fit: features of clip art, as training keeps them")
+    options.add_argument("--seed", type=int, default=0)
+    asked = options.parse_args()
+    torch.set_num_threads(1)
+    encoder = MiniEncoder.load(threads=1)
+    if asked.task == "fit":
+        config = encoder.folder / "config.json"
+        fitted = fit(encoder, asked.cache, asked.pictures, seed=asked.seed)
+        replace(MiniConfig.read(config), calibration=fitted).write(config)
+        print(json.dumps(fitted.to_dict(), indent=1))
+    else:
+        found = measure(encoder, asked.cache, seed=asked.seed)
+        RESULTS.mkdir(parents=True, exist_ok=True)
+        (RESULTS / "honest.json").write_text(json.dumps(found, indent=1) + "\n")
+        (RESULTS / "honest.md").write_text(to_markdown(found))
+        print(to_markdown(found))
+
+
+def fit(encoder: MiniEncoder, cache: Path, pictures: Path, *, seed: int) -> Calibration:
+    """Return the calibration of the manuals that are fitted on.
+
+    Args:
+        pictures: a folder with a model that never saw clip art, and the features of clip art.
+    """
+    every = list(asked_of(FITTED, encoder, cache, half=0, seed=seed))
+    examples = [case.example for case in every if case.origin == "own" or not case.covered]
+    print(f"fitting on {len(examples)} queries", file=sys.stderr)
+    return fit_calibration(examples, shown(pictures, seed=seed))
+
+
+def measure(encoder: MiniEncoder, cache: Path, *, seed: int) -> dict[str, Any]:
+    """Return what the calibration of an encoder is worth on the other manuals, as JSON."""
+    assert encoder.calibration is not None, "fit it first"
+    every = list(asked_of(HELD_OUT, encoder, cache, half=1, seed=seed))
+    return {
+        "model": {"name": encoder.name, "fingerprint": encoder.fingerprint},
+        "seed": seed,
+        "fitted on": list(FITTED),
+        "measured on": list(HELD_OUT),
+        "machine": machine(),
+        "nothing": nothing(every, encoder.calibration),
+        "calibrated": calibrated(every, encoder.calibration),
+        "kept": kept(every, encoder.calibration),
+    }
+
+
+def asked_of(
+    packages: Sequence[str], encoder: MiniEncoder, cache: Path, *, half: int, seed: int
+) -> Sequence[Case]:
+    """Return what libraries of some manuals answer."""
+    work = cache / "honest"
+    manuals = [manual(name, encoder, packages=cache, work=work) for name in packages]
+    elsewhere = kept_queries(work / f"everyday-{half}.pickle", lambda: _elsewhere(encoder, half))
+    return list(cases(manuals, elsewhere, encoder, seed=seed))
+
+
+def _elsewhere(encoder: MiniEncoder, half: int) -> list[Asked]:
+    questions = [Query.of(question) for question in everyday(half)]
+    asked = [Asked("everyday", query, encoder.encode_query(query), frozenset()) for query in questions]
+    return asked + noise(encoder, _NOISE, seed=half)
+
+
+def kept_queries(path: Path, made: Callable[[], list[Asked]]) -> list[Asked]:
+    """Return queries from the disk, made where they are not there."""
+    if not path.is_file():
+        path.write_bytes(pickle.dumps(made()))
+    found: list[Asked] = pickle.loads(path.read_bytes())  # noqa: S301 - written by this script
+    return found
+
+
+def nothing(every: Sequence[Case], calibration: Calibration) -> dict[str, Any]:
+    """Return how many good and bad queries are answered "nothing good", by side, origin and size."""
+    answers = [(case, _judged(case, calibration).good == 0) for case in every]
+    bad = [(case, none) for case, none in answers if case.origin != "own"]
+    own = [(case, none) for case, none in answers if case.origin == "own"]
+    open_bad = [(case, none) for case, none in bad if not case.covered]
+    groups: dict[str, Callable[[Case], bool]] = {"all": lambda case: True}
+    groups |= {side: lambda case, side=side: case.found.side == side for side in SIDES}  # type: ignore[misc]
+    sizes = ("a few pages", "one manual", "all manuals")
+    groups |= {size: lambda case, size=size: case.size == size for size in sizes}  # type: ignore[misc]
+    origins = ("other manual", "everyday", "noise")
+    kinds = sorted({case.kind for case, _ in own})
+    return {
+        "groups": {
+            name: {
+                "good, wrongly nothing": _share(none for case, none in own if among(case)),
+                "bad, nothing": _share(none for case, none in open_bad if among(case)),
+                "bad, nothing, with those whose words stand together": _share(
+                    none for case, none in bad if among(case)
+                ),
+            }
+            for name, among in groups.items()
+        },
+        "origins": {
+            side: {
+                origin: _share(n for c, n in open_bad if c.origin == origin and c.found.side == side)
+                for origin in origins
+            }
+            for side in SIDES
+        },
+        "origins by size": {
+            size: {o: _share(n for c, n in open_bad if c.origin == o and c.size == size) for o in origins}
+            for size in sizes
+        },
+        "kinds": {kind: _share(none for case, none in own if case.kind == kind) for kind in kinds},
+    }
+
+
+def calibrated(every: Sequence[Case], calibration: Calibration) -> dict[str, Any]:
+    """Return, by side, how far confidences of first hits are from the share of them that is good."""
+    found: dict[str, Any] = {}
+    for side in (*SIDES, "all"):
+        pairs = [
+            (_judged(case, calibration).confidences[0], bool(case.example.right[0]))
+            for case in every
+            if case.places and side in ("all", case.found.side) and (case.origin == "own" or not case.covered)
+        ]
+        sure = np.array([confidence for confidence, _ in pairs])
+        good = np.array([right for _, right in pairs])
+        bins = np.minimum((sure * 10).astype(int), 9)
+        rows = [(int((bins == b).sum()), sure[bins == b], good[bins == b]) for b in range(10)]
+        found[side] = {
+            "hits": len(pairs),
+            "error": float(sum(abs(s.mean() - g.mean()) * n for n, s, g in rows if n) / len(pairs)),
+            "bins": [[n, float(s.mean()), float(g.mean())] for n, s, g in rows if n],
+        }
+    return found
+
+
+def kept(every: Sequence[Case], calibration: Calibration) -> dict[str, Any]:
+    """Return, for good queries, how many of the first 20 hits are kept, and how many answers with them."""
+    found = {}
+    for side in SIDES:
+        of_side = [case for case in every if case.origin == "own" and case.found.side == side]
+        cuts = [(case, _judged(case, calibration).good) for case in of_side]
+        answered = [(case, cut) for case, cut in cuts if cut and case.relevant[list(case.places)].any()]
+        found[side] = {
+            "hits, median": float(np.median([cut for _, cut in cuts])),
+            "answers among them": _share(
+                bool(case.relevant[list(case.places[:cut])].any()) for case, cut in answered
+            ),
+        }
+    return found
+
+
+def _judged(case: Case, calibration: Calibration) -> Any:
+    return judge(case.found, [case.of_place(row) for row in case.places], calibration)
+
+
+def _share(values: Any) -> list[float]:
+    """Return a share and of how many."""
+    found = list(values)
+    return [float(np.mean(found)) if found else float("nan"), len(found)]
+
+
+def to_markdown(found: dict[str, Any]) -> str:
+    """Return what was measured as a page."""
+    none = found["nothing"]
+    lines = [
+        '# Confidences, and "nothing good found"',
+        "",
+        f"plait-mini ({found['model']['fingerprint'][:12]}), seed {found['seed']}, {described(found['machine'])}. "
+        f"Fitted on {', '.join(found['fitted on'])}; measured on {', '.join(found['measured on'])}. Shares in "
+        "per cent, in brackets of how many queries.",
+        "",
+        "| | answerable, wrongly nothing | not answerable, nothing | the same, with those whose words all "
+        "stand in one unit |",
+        "|---|---|---|---|",
+    ]
+    for name, values in none["groups"].items():
+        lines.append(f"| {name} | " + " | ".join(_cell(value) for value in values.values()) + " |")
+    lines += ["", "Not answerable, answered nothing, by where the query is from:", ""]
+    lines += ["| | other manual | everyday | noise |", "|---|---|---|---|"]
+    for name, values in {**none["origins"], **none["origins by size"]}.items():
+        lines.append(f"| {name} | " + " | ".join(_cell(value) for value in values.values()) + " |")
+    lines += ["", "Answerable, wrongly nothing, by kind:", "", "| kind | |", "|---|---|"]
+    lines += [f"| {kind} | {_cell(value)} |" for kind, value in none["kinds"].items()]
+    lines += ["", "Confidence of the first hit against the share that is good:", ""]
+    lines += ["| | queries | mean difference | bins: confidence -> good |", "|---|---|---|---|"]
+    for side, values in found["calibrated"].items():
+        bins = ", ".join(f"{100 * s:.0f} -> {100 * g:.0f}" for _, s, g in values["bins"])
+        lines.append(f"| {side} | {values['hits']} | {100 * values['error']:.1f} | {bins} |")
+    lines += ["", "| answerable | hits kept of 20, median | answers kept |", "|---|---|---|"]
+    for side, values in found["kept"].items():
+        lines.append(f"| {side} | {values['hits, median']:.0f} | {_cell(values['answers among them'])} |")
+    lines += ["", "    python -m benchmarks.search.honest measure", ""]
+    return "\n".join(lines)
+
+
+def _cell(value: Sequence[float]) -> str:
+    share, count = value
+    return f"{100 * share:.1f} [{count}]" if count else "-"
+
+
+if __name__ == "__main__":
+    main()

@@ -321,10 +321,8 @@ def faithfulness(ground: Ground, cases: int) -> Iterator[str]:
         if not found:
             continue
         told, chance = (np.array(values) for values in zip(*found, strict=True))
-        yield (
-            f"{head} {name} | {len(found)} | {mean_of(told)} | {mean_of(chance)} | {mean_of(told - chance)} | "
-            f"{np.mean(told > chance):.0%} |"
-        )
+        means = " | ".join(map(mean_of, (told, chance, told - chance)))
+        yield f"{head} {name} | {len(found)} | {means} | {np.mean(told > chance):.0%} |"
     if len(ground.pictures) >= 20:
         largest, correlations = parts(ground, cases)
         print(ground.name, "parts", len(largest), file=sys.stderr)

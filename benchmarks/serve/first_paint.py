@@ -27,11 +27,11 @@ from plait import Library
 from plait.serve.http import create_app
 
 _HANDBOOK = Path(__file__).resolve().parents[2] / "examples" / "handbook"
-_TOKEN = "t" * 32
+TOKEN = "t" * 32
 _PAINT = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
 _LOADED = "performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd"
 _QUESTION = "the pump hums loudly but no water comes out"
-_FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
+FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
 
 
 def main() -> None:
@@ -43,7 +43,7 @@ def main() -> None:
         raise SystemExit("there is no Chromium on the PATH: install one to measure the page")
     print("| processor | first paint, ms: median (worst) | ready to type | first answer |\n|---|---|---|---|")
     with served() as url, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=list(_FLAGS))
+        browser = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
         measured(browser, url, slowed=1)  # the service loads its model
         for slowed, name in ((1, "as it is"), (4, "slow")):
             times = [measured(browser, url, slowed=slowed) for _ in range(rounds)]
@@ -56,7 +56,7 @@ def measured(browser: Browser, url: str, *, slowed: int) -> tuple[float, float, 
     context = browser.new_context(viewport={"width": 1200, "height": 800})
     page = context.new_page()
     context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": slowed})
-    page.goto(f"{url}/#token={_TOKEN}")
+    page.goto(f"{url}/#token={TOKEN}")
     page.wait_for_selector("#start > *")
     painted, loaded = float(page.evaluate(_PAINT)), float(page.evaluate(_LOADED))
     page.fill("#text", _QUESTION)
@@ -73,7 +73,7 @@ def served() -> Iterator[str]:
     """Run the service over the example handbook on a free port, and give its address."""
     with tempfile.TemporaryDirectory() as folder, Library(folder) as library:
         library.add([_HANDBOOK])
-        app = create_app(library, token=_TOKEN, audit=False)
+        app = create_app(library, token=TOKEN, audit=False)
         server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", access_log=False))
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()

@@ -206,7 +206,9 @@ def _queries(every: Sequence[Seed], rng: np.random.Generator) -> Iterator[dict[s
     shown = [pair for pair in units if any(figure.picture for figure in pair[1].figures)]
     said: set[str] = set()
     while len(said) < _QUERIES:
-        kind = rng.choice(["words", "sentence", "heading", "both", "picture"], p=[0.4, 0.35, 0.15, 0.08, 0.02])
+        kind = rng.choice(
+            ["words", "sentence", "heading", "both", "picture"], p=[0.4, 0.35, 0.15, 0.08, 0.02]
+        )
         among = shown if kind in ("both", "picture") else units
         package, unit = among[rng.integers(len(among))]
         text = "" if kind == "picture" else _text("words" if kind == "both" else kind, unit, rng)

@@ -72,7 +72,9 @@ def seeds(cache: Path) -> Iterator[Seed]:
     for file in sorted((cache / FOLDER / "seeds").glob("*.npz")):
         with np.load(file) as stored:
             fields = {name: stored[name].astype(np.float32) for name in stored if not name.startswith("_")}
-            items = {name: iter(np.split(fields[name], np.cumsum(stored[f"_{name}"])[:-1])) for name in fields}
+            items = {
+                name: iter(np.split(fields[name], np.cumsum(stored[f"_{name}"])[:-1])) for name in fields
+            }
             documents = json.loads(str(stored["_documents"]))
         for package, of_document in documents:
             units = tuple(unit_from_dict(values) for values in of_document)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PIL import Image, ImageDraw
-from tests.helpers.damage import pdf_bytes
+from tests.data.conftest import pdf_bytes
 
 Draw = Callable[[ImageDraw.ImageDraw], None]
 

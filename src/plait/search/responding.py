@@ -9,6 +9,7 @@ from typing import cast
 
 from plait.schema import Facet, Hit, Hits, SearchRequest
 from plait.search import paging
+from plait.search.calibration import Judgement, judged
 from plait.search.folding import Chosen, Groups, chosen
 from plait.search.fusion import Method
 from plait.search.paging import Cursor, Key
@@ -59,32 +60,52 @@ class _Page:
         shown: what earlier pages showed.
         places: all that may follow, best first.
         distant: how many were left out because they are probably not good.
+        worth: what the ranking is worth; None if the model was never calibrated.
     """
 
     ranking: Ranking
     shown: tuple[Key, ...]
     places: Sequence[Place]
     distant: int
+    worth: Judgement | None
 
     @classmethod
     def of(cls, searcher: Searcher, request: SearchRequest) -> _Page:
+        """Return the page that a request asks for; the first ends where nothing good follows."""
+        page = cls._next(searcher, request)
+        worth = judged(page.ranking, searcher.encoder, searcher.snapshot)
+        if request.cursor or request.distant or worth is None:
+            return replace(page, worth=worth)
+        good = page.places[: worth.good]
+        return replace(page, worth=worth, places=good, distant=len(page.places) - len(good))
+
+    @classmethod
+    def _next(cls, searcher: Searcher, request: SearchRequest) -> _Page:
         if not request.cursor:
             ranking = _ranking(searcher, request, k=request.k)
-            return cls(ranking, (), ranking.places[: request.depth], 0)
+            return cls(ranking, (), ranking.places[: request.depth], 0, None)
         cursor = paging.read(request)
         if cursor.rest:
             among = _there(searcher, cursor.rest)
             ranking = _ranking(searcher, request, k=request.k, among=among)
-            return cls(ranking, cursor.shown, ranking.places, cursor.distant)
+            return cls(ranking, cursor.shown, ranking.places, cursor.distant, None)
         deeper = _ranking(searcher, request, k=request.depth)
         shown = set(_there(searcher, cursor.shown))
         rest = [place for place in deeper.places if (place.row, place.part) not in shown]
-        return cls(deeper, cursor.shown, rest[: request.depth - len(cursor.shown)], cursor.distant)
+        return cls(deeper, cursor.shown, rest[: request.depth - len(cursor.shown)], cursor.distant, None)
 
     @property
     def goes_on(self) -> bool:
-        """Whether a deeper ranking would hold more."""
-        return self.ranking.plan.rescored < self.ranking.plan.units
+        """Whether a deeper ranking would hold more that is to be shown."""
+        return not self.distant and self.ranking.plan.rescored < self.ranking.plan.units
+
+    def confidence_of(self, places: Sequence[Place]) -> list[float | None]:
+        """Return how likely each of some places is good; None where that is not known."""
+        if self.worth is None:
+            return [None] * len(places)
+        every = zip(self.ranking.places, self.worth.confidences, strict=True)
+        known = {(place.row, place.part): confidence for place, confidence in every}
+        return [known.get((place.row, place.part)) for place in places]
 
 
 def _ranking(
@@ -126,8 +147,8 @@ def _answer(
     facets: Sequence[Facet],
 ) -> Hits:
     told = [
-        replace(hit, folded=_ids(searcher, same)) if same else hit
-        for hit, same in zip(hits, cut.folded, strict=True)
+        replace(hit, confidence=confidence, folded=_ids(searcher, same) if same else ())
+        for hit, confidence, same in zip(hits, page.confidence_of(cut.places), cut.folded, strict=True)
     ]
     shown = (*page.shown, *_keys(searcher, cut.places))
     more = bool(cut.rest) or (bool(hits) and page.goes_on)

@@ -10,6 +10,7 @@ import logging
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
+import anyio
 import anyio.to_thread
 from fastapi import APIRouter, Depends, FastAPI
 
@@ -74,7 +75,10 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await anyio.to_thread.run_sync(_resume, house.workshop, library)
-        yield
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_warm, await shelves.desk(""))
+            yield
+            tasks.cancel_scope.cancel()
         await anyio.to_thread.run_sync(house.workshop.stop)
         await shelves.close()
         if log is not None:
@@ -128,3 +132,11 @@ def _resume(workshop: Workshop, library: Library) -> None:
                 workshop.jobs(other)
         except PlaitError:  # one that is damaged is its own tenant's trouble
             _log.exception("what was sent by tenant %s cannot be gone on with", tenant)
+
+
+async def _warm(desk: Desk) -> None:
+    """Read the model and the library while the first who asks is still typing."""
+    try:
+        await desk.warm()
+    except PlaitError:  # each search will say so too
+        _log.exception("the library cannot be searched")

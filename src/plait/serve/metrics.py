@@ -15,7 +15,6 @@ from plait.serve.jobs import JobState
 __all__ = ["MEDIA_TYPE", "Measuring", "Metrics"]
 
 _SECONDS = (0.005, 0.01, 0.02, 0.04, 0.08, 0.12, 0.2, 0.3, 0.5, 1, 2, 5, 15, 60)  # the goals are 0.08 and 0.2
-_BATCHES = (1, 2, 4, 8, 16, 32, 64)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _OTHER = "other"  # what clients may choose freely would make labels without end
 
@@ -40,9 +39,6 @@ class Metrics:
             registry=here,
         )
         self._searching = Gauge("plait_searches_in_flight", "Searches that wait or run.", registry=here)
-        self._batches = Histogram(
-            "plait_batch_size", "Queries that were encoded together.", buckets=_BATCHES, registry=here
-        )
         self._documents = Gauge("plait_documents", "Documents in the owner's library.", registry=here)
         self._units = Gauge("plait_units", "Units in the owner's library.", registry=here)
         self._jobs = Gauge("plait_jobs", "Sent files of the owner's library.", ["state"], registry=here)
@@ -53,10 +49,6 @@ class Metrics:
         """Count one more search in flight meanwhile."""
         with self._searching.track_inprogress():
             yield
-
-    def batch(self, queries: int) -> None:
-        """Note how many queries were encoded together."""
-        self._batches.observe(queries)
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Note an answer.

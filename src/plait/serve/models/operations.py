@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from plait.serve.models.described import Schema, reference
@@ -31,20 +30,15 @@ GUARDED = (401, 403, 408, 413, 421, 429, 500, 503)  # the guard's, before any ro
 OPEN = (400, 408, 413, 421, 429, 500, 503)
 
 
-def answers(name: str, *refusals: int, status: int = 200, example: Any = None) -> Responses:
+def answers(name: str, *refusals: int, status: int = 200) -> Responses:
     """Return the replies of a route.
 
     Args:
         name: of the schema of its answer.
         refusals: statuses of problems that are its own.
     """
-    content: dict[str, Any] = {"schema": reference(name)}
-    if example is not None:
-        content["example"] = example
-    return {
-        status: {"description": "As asked.", "content": {"application/json": content}},
-        **problems(*refusals),
-    }
+    content = {"application/json": {"schema": reference(name)}}
+    return {status: {"description": "As asked.", "content": content}, **problems(*refusals)}
 
 
 def pictures() -> Responses:
@@ -59,11 +53,11 @@ def problems(*statuses: int) -> Responses:
     return {status: {"description": _WHY[status], "content": _PROBLEM} for status in statuses}
 
 
-def takes(name: str, form: Schema | None = None, encoding: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def takes(name: str, form: Schema | None = None) -> dict[str, Any]:
     """Return what a route takes in its body: JSON of a schema, or else a multipart form."""
     content: dict[str, Any] = {"application/json": {"schema": reference(name)}}
     if form is not None:
-        content["multipart/form-data"] = {"schema": form, "encoding": dict(encoding or {})}
+        content["multipart/form-data"] = {"schema": form}
     return {"requestBody": {"required": True, "content": content}}
 
 

@@ -100,6 +100,7 @@ async function search({ push = true, distant = false } = {}) {
     clearTimeout(bones);
     if (error.name === "AbortError") return;
     results.clear();
+    filters.drawFacets([]);
     say(error.status === 0 ? "" : error.message, true);
   } finally {
     if (asking.signal === signal) at("hits").removeAttribute("aria-busy");

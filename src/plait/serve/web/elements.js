@@ -54,6 +54,9 @@ export function counted(number, one, several = `${one}s`) {
   return `${number.toLocaleString("en")} ${number === 1 ? one : several}`;
 }
 
+// A source as people know it: what was sent here lies in a folder of the library's own.
+export const fileOf = (source) => source.replace(/^\.plait\/uploads\//, "");
+
 // Call a function only when it was not asked for again within some milliseconds.
 export function later(call, milliseconds) {
   let waiting = 0;

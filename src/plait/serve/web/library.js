@@ -1,6 +1,6 @@
 // The library: what it holds, adding to it and removing from it, and how far adding has come.
 
-import { at, button, counted, icon, make, say, sure } from "/elements.js";
+import { at, button, counted, fileOf, icon, make, say, sure } from "/elements.js";
 import { call, read } from "/service.js";
 
 const PAGE = 50;
@@ -79,7 +79,7 @@ export class Library {
 
   #document({ id, title, source, units, figures, warnings }) {
     const holds = [counted(units, "part"), figures ? counted(figures, "figure") : ""].filter(Boolean).join(", ");
-    const words = make("div", { kind: "document-words" }, make("strong", { words: title || source }), make("span", { kind: "place", words: `${source} · ${holds}` }));
+    const words = make("div", { kind: "document-words" }, make("strong", { words: title || source }), make("span", { kind: "place", words: `${fileOf(source)} · ${holds}` }));
     if (warnings?.length) words.append(make("span", { kind: "hint", words: warnings.join(" ") }));
     const item = make("li", {}, icon("books"), words);
     if (this.rights.has("remove")) {

@@ -1,6 +1,6 @@
 // The hits: pages and figures with the match marked, and what one can do with each.
 
-import { at, button, counted, lay, make, say } from "/elements.js";
+import { at, button, counted, fileOf, lay, make, say } from "/elements.js";
 import { Pictures, read } from "/service.js";
 import { explained, matching, why } from "/why.js";
 
@@ -86,7 +86,7 @@ export class Results {
   #facts(hit) {
     const headings = hit.section[0] === hit.title ? hit.section.slice(1) : hit.section; // often the title again
     const kind = hit.part_id ? KINDS[hit.kind] : "";
-    const where = [kind, hit.page ? `page ${hit.page}` : "", hit.time ? hit.place.split(",")[0] : "", headings.join(" › "), hit.source];
+    const where = [kind, hit.page ? `page ${hit.page}` : "", hit.time ? hit.place.split(",")[0] : "", headings.join(" › "), fileOf(hit.source)];
     const place = where.filter(Boolean).join(" · ");
     return make("p", { kind: "place" }, confidence(hit.confidence), make("span", { words: place }));
   }
@@ -178,7 +178,7 @@ export class Results {
     const part = await read(`/parts/${encodeURIComponent(id)}`);
     const unit = ["passage", "figure", "table"].includes(part.kind) ? part.parent : part.id;
     const { title, section, page, source } = await read(`/units/${encodeURIComponent(unit)}`);
-    const place = [page ? `page ${page}` : "", section.join(" > "), source].filter(Boolean).join(" · ");
+    const place = [page ? `page ${page}` : "", section.join(" › "), fileOf(source)].filter(Boolean).join(" · ");
     const open = button(title || source, () => this.deeds.open({ unit_id: unit, title, box: part.box, page }), { kind: "link" });
     return make("li", {}, open, make("span", { kind: "place", words: place }));
   }

@@ -1,6 +1,6 @@
 // Looking at a hit where it stands: its page with the place marked, the words beside it, pages around it.
 
-import { at, lay, make, say } from "/elements.js";
+import { at, fileOf, lay, make, say } from "/elements.js";
 import { Region } from "/region.js";
 import { call, Pictures, read } from "/service.js";
 import { explained, matching } from "/why.js";
@@ -52,7 +52,7 @@ export class Viewer {
       if (turn !== this.turning || !this.isOpen) return;
       this.unit = unit;
       this.#draw(false);
-      this.#name(unit.title || unit.source, [unit.page ? `page ${unit.page}` : "", unit.section.join(" > "), unit.source].filter(Boolean).join(" · "));
+      this.#name(unit.title || unit.source, [unit.page ? `page ${unit.page}` : "", unit.section.join(" › "), fileOf(unit.source)].filter(Boolean).join(" · "));
       at("viewer-before").disabled = !unit.previous;
       at("viewer-after").disabled = !unit.next;
       this.#read(unit, place);
@@ -198,12 +198,15 @@ export class Viewer {
     at("viewer-region").setAttribute("aria-pressed", String(on));
     this.dialog.classList.toggle("drawing", on);
     at("viewer-search").hidden = true;
+    at("viewer-note").textContent = "";
     this.region?.remove();
     this.region = null;
     if (!on) return;
-    this.region = new Region(this.sheet, (box) => { at("viewer-search").hidden = !box; });
+    this.region = new Region(this.sheet, (box) => {
+      at("viewer-search").hidden = !box;
+      at("viewer-note").textContent = box ? "" : "Draw a rectangle on the page, or press an arrow key.";
+    });
     this.region.focus();
-    at("viewer-note").textContent = "Draw a rectangle on the page, or press an arrow key.";
   }
 
   async #search() {

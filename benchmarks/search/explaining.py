@@ -8,8 +8,12 @@ its figures; explained is one of the first hits, drawn by chance, often not wher
 words   the five strongest words are deleted from the passage, or five drawn by chance: how far does the hit's
         score fall, the unit encoded and counted anew?
 heat    the three hottest of a figure's sixteen fields are painted in its mean colour, or three by chance.
+        Of a unit with several figures, the others are left aside.
 parts   a query of two texts and a picture loses each part in turn: how far does the hit's rank fall?
 time    of `Library.explain`, the search for the hit's score included.
+
+Passed over: passages of fewer than thirty words or five that are shown; hits without a heat map; queries of
+which two parts have one share, or whose hit keeps its rank whatever is lost.
 """
 
 from __future__ import annotations

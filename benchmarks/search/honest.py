@@ -68,7 +68,7 @@ def fit(encoder: MiniEncoder, cache: Path, pictures: Path, *, seed: int) -> Cali
         pictures: a folder with a model that never saw clip art, and the features of clip art.
     """
     every = list(asked_of(FITTED, encoder, cache, half=0, seed=seed))
-    examples = [case.example for case in every if case.origin == "own" or not case.covered]
+    examples = [case.example for case in every if case.answered or (case.origin != "own" and not case.covered)]
     print(f"fitting on {len(examples)} queries", file=sys.stderr)
     return fit_calibration(examples, shown(pictures, seed=seed))
 

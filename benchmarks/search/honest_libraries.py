@@ -49,6 +49,11 @@ class Case:
     relevant: NDArray[np.bool_]
     example: Example
 
+    @property
+    def answered(self) -> bool:
+        """Whether an answer is among the first hits; else there may be none left in the library."""
+        return bool(self.relevant[list(self.places)].any())
+
     def of_place(self, row: int) -> dict[str, float]:
         """Return what each lane says of a unit."""
         return {name: float(lane[row]) for name, lane in self.lanes.items() if not np.isnan(lane[row])}

@@ -72,12 +72,14 @@ def measured(browser: Browser, url: str, *, slowed: int) -> tuple[float, float, 
 def served() -> Iterator[str]:
     """Run the service over the example handbook on a free port, and give its address."""
     with tempfile.TemporaryDirectory() as folder, Library(folder) as library:
-        library.add([_HANDBOOK])
+        shutil.copytree(_HANDBOOK, Path(folder) / "handbook")
+        library.add([Path(folder) / "handbook"])
         app = create_app(library, token=TOKEN, audit=False)
         server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", access_log=False))
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
         while not server.started:
+            assert thread.is_alive(), "the service could not start"
             time.sleep(0.01)
         yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
         server.should_exit = True

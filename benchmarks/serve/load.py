@@ -5,8 +5,8 @@
 
 `plait serve` runs in a process of its own over the library of `material`. Clients in this process send the
 queries of its queries.jsonl, each only once unless there are too few, over connections that stay open; each
-client sends its next query when it has the answer to its last. With --ingest, so many pages of HTML are sent to
-POST /documents meanwhile, in a copy of the library, so that the next run finds it as it was.
+client sends its next query when it has the answer to its last. With --ingest, so many pages of HTML are sent
+to POST /documents meanwhile, in a copy of the library, so that the next run finds it as it was.
 
 CPU is that of the server and of its children, a request. Of searches while pages are added, that holds what
 adding them costs, too.
@@ -170,6 +170,7 @@ async def _client(
             load.seconds.append(time.perf_counter() - began)
         else:
             load.failures[status] = load.failures.get(status, 0) + 1
+            await asyncio.sleep(0.1)
     if connection is not None:
         connection[1].close()
 

@@ -2,9 +2,9 @@
 
     OMP_NUM_THREADS=1 nice -n 10 python -m benchmarks.serve.material --units 100000
 
-The documents of `seeds` as they are, and then further rounds of them: in each, a unit keeps half of its passages
-and figures, and takes the others from units of the same manual. Vectors go with what they are of, turned a
-little (to a cosine of 0.9 on average), so that no two are alike. So the words, the figures, the sizes of units
+The documents of `seeds` as they are, and then further rounds of them: in each, a unit keeps half of its
+passages and figures, and takes the others from units of the same manual. Vectors go with what they are of,
+turned a little (to a cosine of 0.9), so that no two are alike. So the words, the figures, the sizes of units
 and the scores are those of manuals, while near-duplicates are more frequent than they would be.
 
 Queries are drawn from the seeds, all distinct: sentences, runs of words as people type, headings, and some
@@ -44,6 +44,7 @@ _STAYS = 0.5
 _AT_A_TIME = 64  # documents of one commit
 _QUERIES = 4000
 _PICTURE_PX = 320
+_KINDS = {"words": 0.4, "sentence": 0.35, "heading": 0.15, "both": 0.08, "picture": 0.02}
 
 Item = tuple[Passage | Segment, dict[str, Vectors]]
 
@@ -178,7 +179,7 @@ class _Pool:
         return made, UnitVectors(fields)
 
     def _drawn(self, own: Sequence[Item], others: Sequence[Item], rng: np.random.Generator) -> list[Item]:
-        return [item if rng.random() < _STAYS else others[rng.integers(len(others))] for item in own]
+        return [item if rng.random() < _STAYS else others[int(rng.integers(len(others)))] for item in own]
 
     def _of(self, kind: str, unit: Unit, vectors: UnitVectors) -> list[Item]:
         items: Sequence[Passage | Segment] = unit.passages if kind == "passage" else unit.figures
@@ -206,9 +207,7 @@ def _queries(every: Sequence[Seed], rng: np.random.Generator) -> Iterator[dict[s
     shown = [pair for pair in units if any(figure.picture for figure in pair[1].figures)]
     said: set[str] = set()
     while len(said) < _QUERIES:
-        kind = rng.choice(
-            ["words", "sentence", "heading", "both", "picture"], p=[0.4, 0.35, 0.15, 0.08, 0.02]
-        )
+        kind = str(rng.choice(list(_KINDS), p=list(_KINDS.values())))
         among = shown if kind in ("both", "picture") else units
         package, unit = among[rng.integers(len(among))]
         text = "" if kind == "picture" else _text("words" if kind == "both" else kind, unit, rng)

@@ -1,4 +1,4 @@
-"""The pictures of the search page in docs/pictures: the page itself, in a real browser, over the example handbook.
+"""The pictures of the search page in docs/pictures: the page in a real browser, over the example handbook.
 
 python -m benchmarks.serve.page_pictures [NAME ...]
 """
@@ -76,9 +76,10 @@ def _crop(page: Page) -> None:
 
 
 def _why(page: Page) -> None:
+    page.set_viewport_size({"width": _WIDE[0], "height": 960})
     _words_and_picture(page)
     page.locator(".do-why").first.click()
-    page.locator(".heat-room").first.scroll_into_view_if_needed()
+    page.wait_for_selector(".heat canvas")
 
 
 def _viewer(page: Page) -> None:

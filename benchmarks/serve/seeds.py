@@ -123,7 +123,7 @@ def _write(target: Path, chunk: Documents, vectors: Sequence[UnitVectors]) -> No
         arrays[name] = np.concatenate(of_units).astype(np.float16)
         arrays[f"_{name}"] = np.array([len(one) for one in of_units])
     part = target.with_suffix(".partial.npz")
-    np.savez(part, **arrays)
+    np.savez(part, **arrays)  # type: ignore[arg-type]  # which of its options a name may be is unknown
     part.rename(target)
 
 

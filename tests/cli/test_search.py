@@ -91,7 +91,7 @@ def test_a_number_by_name_that_cannot_be_read_shows_how_to_write_it(wrong):
 def test_numbers_by_name():
     assert numbers("--weight", ["bm25=2", "image=0.5"]) == {"bm25": 2, "image": 0.5}
     assert counts("--per", ["document=2"]) == {"document": 2}
-    with pytest.raises(InputError, match="must be a whole number, got 2.5"):
+    with pytest.raises(InputError, match=r"must be a whole number, got 2\.5"):
         counts("--per", ["document=2.5"])
     with pytest.raises(InputError, match="--weight names bm25 twice"):
         numbers("--weight", ["bm25=1", "bm25=2"])

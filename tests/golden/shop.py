@@ -1,4 +1,4 @@
-"""The documents of a small bicycle shop: guides with drawn figures and tables, a price list, a paged leaflet."""
+"""The documents of a small bicycle shop: guides with drawn figures, tables of prices, a paged leaflet."""
 
 from __future__ import annotations
 
@@ -13,19 +13,35 @@ Draw = Callable[[ImageDraw.ImageDraw], None]
 GUIDES = {
     "guides/chain.md": (
         "The chain",
-        ("Cleaning", "Brush the chain with warm water and a drop of soap, then let it dry in the sun.", "chain"),
+        (
+            "Cleaning",
+            "Brush the chain with warm water and a drop of soap, then let it dry in the sun.",
+            "chain",
+        ),
         ("Oiling", "Put one drop of oil on every link. Wipe off what is too much: dirt sticks to oil.", ""),
-        ("Rust", "A chain with a little rust can be saved with steel wool. Much rust makes the links stiff.", ""),
+        (
+            "Rust",
+            "A chain with a little rust can be saved with steel wool. Much rust makes the links stiff.",
+            "",
+        ),
     ),
     "guides/wheel.md": (
         "The wheel",
         ("Truing", "A wheel that wobbles is trued by turning the nipples of its spokes.", "wheel"),
-        ("Tyres", "Pump the tyre until it hardly gives under the thumb. A soft tyre wears and is slow.", "tyre"),
+        (
+            "Tyres",
+            "Pump the tyre until it hardly gives under the thumb. A soft tyre wears and is slow.",
+            "tyre",
+        ),
         ("Punctures", "Find the hole under water by its bubbles, roughen the tube and glue a patch on.", ""),
     ),
     "guides/brake.md": (
         "The brake",
-        ("Pads", "Brake pads that are worn to the metal scratch the rim. Change both pads of a wheel.", "pad"),
+        (
+            "Pads",
+            "Brake pads that are worn to the metal scratch the rim. Change both pads of a wheel.",
+            "pad",
+        ),
         ("Cables", "A rusty cable makes the brake stiff. Pull in a new cable and grease its ends.", ""),
         ("Squealing", "Brakes squeal when the pads meet the rim flat. Turn the front edge in a little.", ""),
     ),
@@ -37,7 +53,11 @@ GUIDES = {
     ),
     "guides/saddle.md": (
         "The saddle",
-        ("Height", "With the heel on the pedal the leg should be straight: then the height is right.", "saddle"),
+        (
+            "Height",
+            "With the heel on the pedal the leg should be straight: then the height is right.",
+            "saddle",
+        ),
         ("Leather", "Treat leather with wax twice a year and never leave it in the rain.", ""),
     ),
     "guides/frame.md": (
@@ -76,16 +96,22 @@ LEAFLET = (
 )
 
 SHAPES: dict[str, Draw] = {
-    "chain": lambda d: [d.ellipse((x, 50, x + 34, 84), outline="black", width=6) for x in range(6, 150, 26)] and None,
-    "wheel": lambda d: [d.ellipse((25, 5, 165, 145), outline="black", width=5)]
-    and [d.line((95, 75, 95 + x, 75 + y), fill="grey", width=2) for x, y in _RAYS]
-    and None,
+    "chain": lambda d: (
+        [d.ellipse((x, 50, x + 34, 84), outline="black", width=6) for x in range(6, 150, 26)] and None
+    ),
+    "wheel": lambda d: (
+        [d.ellipse((25, 5, 165, 145), outline="black", width=5)]
+        and [d.line((95, 75, 95 + x, 75 + y), fill="grey", width=2) for x, y in _RAYS]
+        and None
+    ),
     "tyre": lambda d: d.ellipse((25, 5, 165, 145), outline="black", width=26),
     "pad": lambda d: d.rounded_rectangle((30, 50, 160, 100), 14, fill="darkred"),
     "lamp": lambda d: d.polygon([(30, 75), (150, 20), (150, 130)], fill="gold"),
     "rear": lambda d: d.polygon([(160, 75), (50, 30), (50, 120)], fill="red"),
     "saddle": lambda d: d.pieslice((20, 20, 170, 150), 180, 360, fill="saddlebrown"),
-    "frame": lambda d: d.line([(30, 120), (70, 40), (140, 40), (100, 120), (30, 120), (170, 120)], fill="navy", width=8),
+    "frame": lambda d: d.line(
+        [(30, 120), (70, 40), (140, 40), (100, 120), (30, 120), (170, 120)], fill="navy", width=8
+    ),
 }
 _RAYS = [(70, 0), (-70, 0), (0, 70), (0, -70), (49, 49), (-49, 49), (49, -49), (-49, -49)]
 
@@ -98,7 +124,7 @@ def write(folder: Path) -> None:
         drawn(shape).save(folder / "guides" / f"{shape}.png")
     for name, (title, *sections) in GUIDES.items():
         (folder / name).write_text(_guide(title, sections), encoding="utf-8")
-    copy = _guide(*_first_of("guides/chain.md")).replace("warm water", "lukewarm water")
+    copy = _guide(*_first_of("guides/chain.md"))
     (folder / "guides" / "chain-copy.md").write_text(copy, encoding="utf-8")
     (folder / "prices.md").write_text(PRICES, encoding="utf-8")
     (folder / "leaflet.pdf").write_bytes(leaflet(LEAFLET))

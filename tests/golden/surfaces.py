@@ -1,4 +1,4 @@
-"""The golden queries, asked of a library by each surface; `python -m tests.golden.surfaces` writes their ids anew."""
+"""The golden queries, and how each surface asks them; `python -m tests.golden.surfaces` writes their ids."""
 
 from __future__ import annotations
 

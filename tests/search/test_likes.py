@@ -145,5 +145,5 @@ def test_a_model_of_words_is_asked_with_the_words_alone(shop):
 
 def test_a_picture_that_is_gone_is_told(shop, picture):
     Path(picture("red")).unlink()
-    with pytest.raises(QueryError, match="the picture of 'mute:0.f0' is gone from the library"):
+    with pytest.raises(QueryError, match=r"the picture of 'mute:0\.f0' is gone from the library"):
         shop.search(Query(like=("mute:0.f0",)))

@@ -128,4 +128,15 @@ def test_a_penalty_is_what_the_lanes_say_above_the_background():
     }
     deviation = np.std([0.1, 0.2, 0.6])
     expected = [0, 0, 0.5 * 4 / 3**0.5, 0.5 * 3 * 0.4 / deviation]
-    assert part.penalties(lanes) == pytest.approx(expected, rel=1e-5)
+    assert part.penalties(lanes, {}) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("method", ["gated", "zsum"])
+def test_what_a_stored_part_shares_with_the_query_is_not_held_against_others(works, method):
+    # "a gear full of rust" is unwanted: but for the gear, only "rust on a gear of iron" is like it
+    query = Query(texts=("gear",), like=("gear-1:0",), like_weights=(-1,))
+    hits = works.search(query, k=20, method=method)
+    assert ids(hits)[-1] != "gear-1"
+    places = {name: ids(hits).index(name) for name in ("gear-0", "gear-2", "gear-3", "gear-4")}
+    assert max(places[name] for name in ("gear-0", "gear-2", "gear-4")) < places["gear-3"]
+    assert sorted(places.values())[:3] == [0, 1, 2]

@@ -1,4 +1,4 @@
-"""What was wrong with other services of this kind, by the advisory or issue that says so: not with this one."""
+"""What was wrong with other services, by the advisory or issue that says so, is not wrong with this one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import base64
 import inspect
 import io
 import ipaddress
-import os
 import re
 import socket
 import subprocess
@@ -24,7 +23,7 @@ from tests.helpers.tiny_encoder import TinyEncoder
 from tests.serve.conftest import Service, app_of, drawn, running
 
 from plait.cli.serve import serve
-from plait.errors import InputError, ReadError
+from plait.errors import ReadError
 from plait.library import Library
 from plait.library.fetching import FetchLimits, fetch
 from plait.library.fetching_network import Network
@@ -135,10 +134,12 @@ def test_ghsa_2wpj_ffvv_2pq8_a_document_that_unpacks_without_end_is_refused(tmp_
                 member.write(b" " * 2**20)
     assert len(data.getvalue()) < 100_000
     with over(tmp_path, max_unpacked_mb=16) as service:
-        for name in ("bomb.docx", "bomb.pptx", "bomb.xlsx", "bomb.epub", "bomb.zip"):
-            reply = sent(service, name, data.getvalue())
-            assert reply.status_code == 422, reply.text
-            assert reply.json()["jobs"][0]["state"] == "failed"
+        names = ("bomb.docx", "bomb.pptx", "bomb.xlsx", "bomb.epub", "bomb.zip")
+        files = [("file", (name, data.getvalue())) for name in names]
+        reply = service.client.post("/documents?wait=60", files=files)
+        assert reply.status_code == 422
+        for name in names:
+            assert f"{name}: unpacks to 64 MB, more than the limit of 16 MB" in reply.json()["detail"]
         assert service.client.get("/status").json()["documents"] == 0
 
 
@@ -165,25 +166,17 @@ def test_ghsa_r8jh_295g_vv42_a_length_is_believed_before_the_body_is_read(shared
             assert connection.recv(1000).startswith(f"HTTP/1.1 {status} ".encode())
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        {"url": "http://127.0.0.1:PORT/x"},
-        {"urls": ["http://127.0.0.1:PORT/x"]},
-        {"path": "http://127.0.0.1:PORT/x"},
-        {"file": "http://127.0.0.1:PORT/x"},
-    ],
-)
-def test_ragflow_14088_the_service_takes_no_addresses(tmp_path: Path, body: dict[str, object]) -> None:
+def test_ragflow_14088_the_service_takes_no_addresses(tmp_path: Path) -> None:
     with over(tmp_path, urls=True) as service, listening() as listener:
         address = f"http://127.0.0.1:{listener.port}/x.html"
-        filled = {name: [address] if isinstance(value, list) else address for name, value in body.items()}
-        assert service.client.post("/documents?wait=5", json=filled).status_code == 400
-        assert service.client.post("/documents?wait=5", data=filled).status_code == 400
+        for name in ("url", "urls", "path", "file", "source"):
+            for value in (address, [address]):
+                assert service.client.post("/documents?wait=5", json={name: value}).status_code == 400
+            assert service.client.post("/documents?wait=5", data={name: address}).status_code == 400
+            image = {"query": {"images": [{name: address}]}}
+            assert service.client.post("/search", json=image).status_code == 400
         named = sent(service, address, "<p>no page of the web</p>")
         assert named.json()["jobs"][0]["name"] == "x.html"
-        image = {"query": {"images": [{"url": address}]}}
-        assert service.client.post("/search", json=image).status_code == 400
         assert listener.asked == []
 
 
@@ -241,10 +234,10 @@ def test_ragflow_15214_reading_a_document_asks_no_server(tmp_path: Path) -> None
             f"<img src='{at}/img.png' srcset='{at}/set.png 2x'><iframe src='{at}/frame'></iframe>"
             f"<object data='{at}/object'></object><style>@import '{at}/import'</style>",
             "c.svg": "<svg xmlns='http://www.w3.org/2000/svg' xmlns:xlink='http://www.w3.org/1999/xlink' "
-            f"width='90' height='90'><image href='{at}/svg.png' xlink:href='{at}/svg.png' width='90' height='90'/>"
+            f"width='90' height='90'><image href='{at}/a.png' xlink:href='{at}/b.png' width='9' height='9'/>"
             f"<style>@import url({at}/svg-css);</style><rect width='50' height='50'/></svg>",
-            "d.ipynb": '{"cells": [{"cell_type": "markdown", "metadata": {}, "source": ["![x](AT/nb.png) words"]}], '
-            '"metadata": {}, "nbformat": 4, "nbformat_minor": 5}'.replace("AT", at),
+            "d.ipynb": '{"cells": [{"cell_type": "markdown", "metadata": {}, "source": '
+            f'["![x]({at}/nb.png)"]}}], "metadata": {{}}, "nbformat": 4, "nbformat_minor": 5}}',
         }
         for name, data in documents.items():
             sent(service, name, data)
@@ -358,20 +351,17 @@ def test_morphik_there_is_no_way_to_serve_without_a_token_by_leaving_something_o
     options = set(inspect.signature(serve).parameters)
     assert not [option for option in options if re.search("auth|token|insecure|dev|open_access", option)]
     with running(create_app(library, token="", audit=False)) as service:
-        for header in ({}, {"Authorization": "Bearer "}, {"Authorization": "Bearer"}, {"Authorization": " "}):
-            assert service.stranger.get("/status", headers=header).status_code == 401
+        for header in ("", "Bearer", "Bearer None", "Basic Og=="):
+            assert service.stranger.get("/status", headers={"Authorization": header}).status_code == 401
 
 
-@pytest.mark.parametrize(
-    "name", ["PLAIT_TOKEN", "PLAIT_AUTH", "BYPASS_AUTH_MODE", "DEV_MODE", "PLAIT_DEV_MODE"]
-)
 def test_morphik_nothing_in_the_environment_lets_everybody_in(
-    library: Library, monkeypatch: pytest.MonkeyPatch, name: str
+    library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for value in ("", "0", "false", "off", "true"):
-        monkeypatch.setitem(os.environ, name, value)
-        with running(app_of(library)) as service:
-            assert service.stranger.get("/status").status_code == 401
+    for name in ("PLAIT_TOKEN", "PLAIT_AUTH", "BYPASS_AUTH_MODE", "DEV_MODE", "PLAIT_DEV_MODE", "DEBUG"):
+        monkeypatch.setenv(name, "" if name.startswith("PLAIT_") else "true")
+    with running(app_of(library)) as service:
+        assert service.stranger.get("/status").status_code == 401
 
 
 ACTIVE = "<script>alert(1)</script><svg onload=alert(1)></svg><iframe src=javascript:alert(1)></iframe>"
@@ -379,9 +369,10 @@ ACTIVE = "<script>alert(1)</script><svg onload=alert(1)></svg><iframe src=javasc
 
 def test_no_route_serves_what_a_browser_would_run(tmp_path: Path) -> None:
     """Stored XSS: what documents say leaves the service as JSON, and their pictures as pictures."""
-    svg = f"<svg xmlns='http://www.w3.org/2000/svg' width='90' height='90'>{ACTIVE}<rect width='60' height='60'/></svg>"
+    svg = f"<svg xmlns='http://www.w3.org/2000/svg' width='90' height='90'>{ACTIVE}<rect width='9'/></svg>"
     png = base64.b64encode(drawn("blue")).decode()
-    page = f"<title>{ACTIVE}x</title><h1>Head</h1><p>Words. {ACTIVE}</p><img src='data:image/png;base64,{png}' alt='{ACTIVE}'>"
+    picture = f"<img src='data:image/png;base64,{png}' alt='{ACTIVE}'>"
+    page = f"<title>{ACTIVE}x</title><h1>Head</h1><p>Words. {ACTIVE}</p>{picture}"
     with over(tmp_path) as service:
         for name, data in (("a.svg", svg), ("b.html", page), ("c.md", f"# Head\n\nWords {ACTIVE}\n")):
             sent(service, name, data)

@@ -13,13 +13,20 @@ from pathlib import Path
 
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount
+from starlette.types import Receive, Scope, Send
 from tests.serve.conftest import TOKEN, Service, app_of, drawn, running
 
 from plait.library import Library
 from plait.serve import guard
-from plait.serve.http import create_app
+from plait.serve.http import LOOPBACK, create_app
 from plait.serve.keys import Keys
+from plait.serve.limits import Limits
 from plait.serve.routes.pages import PAGES
+from plait.serve.shelves import Shelves
 
 CLOSED = [
     ("GET", "/status"),
@@ -166,7 +173,6 @@ def test_a_body_of_untold_length_is_cut_off(shared: Service, path: str, size: in
 
 
 def test_a_body_that_does_not_come_is_not_waited_for(library: Library) -> None:
-    """It is told so although a library below us takes the refusal for a form that cannot be read."""
     with running(app_of(library, body_grace_seconds=0.1)) as hasty:
         for path, kind in (
             ("/search", "application/json"),
@@ -176,6 +182,41 @@ def test_a_body_that_does_not_come_is_not_waited_for(library: Library) -> None:
             reply = connection.getresponse()
             assert (reply.status, json.loads(reply.read())["kind"]) == (408, "TooSlow")
             connection.close()
+
+
+def test_a_refused_body_is_answered_as_such_whatever_the_app_makes_of_it(library: Library) -> None:
+    """FastAPI, for one, takes whatever is raised while it reads a body for a body that cannot be parsed."""
+
+    async def swallowing(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            while (await receive())["more_body"]:
+                pass
+        except Exception:
+            await PlainTextResponse("cannot be parsed", 400)(scope, receive, send)
+
+    app = Starlette(
+        routes=[Mount("/", swallowing)],
+        middleware=[
+            Middleware(
+                guard.Guard, token=TOKEN, hosts=LOOPBACK, shelves=Shelves(library), limits=Limits(query_mb=1)
+            )
+        ],
+    )
+    with running(app) as small:
+        reply = small.client.post("/x", content=(b" " * 100_000 for _ in range(20)))
+    assert (reply.status_code, reply.json()["kind"]) == (413, "TooLarge")
+
+
+def test_an_answer_that_leaves_a_body_unread_ends_the_connection(shared: Service) -> None:
+    """The server would read on, as long as anything comes."""
+    with socket.create_connection(("127.0.0.1", shared.port), timeout=5) as connection:
+        connection.sendall(
+            f"POST /documents HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n"
+            "Content-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n".encode()
+        )
+        said = b"".join(iter(lambda: connection.recv(65536), b""))  # until the other side closes
+    assert said.startswith(b"HTTP/1.1 400 ")
+    assert b"\r\nconnection: close\r\n" in said.lower()
 
 
 def test_a_body_that_drips_is_cut_off_and_one_that_flows_is_not(library: Library) -> None:

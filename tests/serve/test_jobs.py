@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -23,6 +24,7 @@ from plait.library import Library
 from plait.library.folder import LibraryFolder
 from plait.serve.jobs import InProcess, Job, Jobs, OwnProcess, Workshop, queue, workshop
 from plait.serve.refusals import Refusal
+from plait.serve.shelves import tenant_folder
 from plait.serve.uploads import FOLDER
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -265,6 +267,28 @@ def test_libraries_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         library.close()
 
 
+def test_a_start_goes_on_with_the_jobs_of_tenants_past_one_that_is_damaged(
+    library: Library, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for tenant in ("a", "b"):
+        with Library(tenant_folder(library.folder, tenant), encoder=TinyEncoder()) as own:
+            own.add_documents(())
+            crashed = Jobs(own.folder, own.settings, on_work=lambda: None)
+            send(crashed, "a.txt", "a")
+            crashed.close()
+    held = tenant_folder(library.folder, "a") / "jobs" / "held"
+    shutil.rmtree(held)
+    held.touch()
+    shop = Workshop(InProcess(TinyEncoder()))
+    shop.resume(library)
+    with Library(tenant_folder(library.folder, "b"), encoder=TinyEncoder()) as own:
+        (job,) = shop.jobs(own).all()
+        assert ended(shop.jobs(own), job)[0].state == "added"
+    shop.stop()
+    assert "cannot write to the library" in capsys.readouterr().err
+    assert library.documents() == []
+
+
 def test_finished_jobs_are_forgotten_after_some_time(
     library: Library, servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -333,6 +357,15 @@ def test_a_file_that_ends_the_process_twice_is_given_up_and_the_others_go_on(lib
     assert [one.state, poison.state, two.state] == ["added", "failed", "added"]
     assert "ended by signal 9" in poison.reason
     assert names(library.folder / FOLDER) == {"one.txt", "two.txt"}
+
+
+def test_a_process_that_ended_between_two_files_is_nobodys_fault(library: Library) -> None:
+    shop = Workshop(OwnProcess((sys.executable, "-I", "-S", "-c", f"{DYING}    break")))
+    jobs = shop.jobs(library)
+    (one,) = ended(jobs, send(jobs, "one.txt", "one"))
+    (two,) = ended(jobs, send(jobs, "two.txt", "two"))
+    shop.stop()
+    assert [one.state, two.state] == ["added", "added"]
 
 
 def test_a_process_that_falls_silent_is_ended(library: Library) -> None:

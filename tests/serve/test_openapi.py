@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,6 @@ HEADERS = {"Authorization": f"Bearer {TOKEN}"}
 @pytest.fixture(scope="module")
 def tried(shelf: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service over a copy, which may be written to."""
-    import shutil
-
     copy = tmp_path_factory.mktemp("tried") / "shelf"
     shutil.copytree(shelf, copy)
     with (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 import socket
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from typing import Any
 
 import anyio
 import httpx
+import lancedb
 import pytest
 from tests.helpers.tiny_encoder import TinyEncoder
 from tests.serve.conftest import TOKEN, Service, app_of, drawn, running
@@ -79,6 +81,22 @@ def test_a_unit_is_shown_with_its_neighbours_and_pictures(shared: Service, ids: 
     assert figure["caption"] == "A valve"
     assert shared.client.get(figure["picture"]).content == drawn("brown")
     assert shared.client.get(f"/units/{name}/picture").content == drawn("brown")
+
+
+def test_a_unit_has_its_neighbours_also_where_one_was_lost(service: Service, library: Library) -> None:
+    paragraphs = "".join(f"# Part {n}\n\nThe lamp number {n} is violet.\n\n" for n in range(5))
+    (library.folder.parent / "long.md").write_text(paragraphs)
+    library.add([library.folder.parent / "long.md"])
+    (hit,) = ask(service, query={"texts": ["lamp number 3"]}, k=1)["hits"]
+    document = hit["document_id"]
+    unit = said(service.client.get(f"/units/{document}:3"))
+    assert (unit["previous"], unit["next"]) == (f"{document}:2", f"{document}:4")
+    store = lancedb.connect(library.folder / "store").open_table("units")
+    store.delete(f"id = '{document}:1'")
+    unit = said(service.client.get(f"/units/{document}:3"))
+    assert (unit["id"], unit["previous"], unit["next"]) == (f"{document}:3", f"{document}:2", f"{document}:4")
+    assert said(service.client.get(f"/units/{document}:2"))["previous"] == f"{document}:0"
+    assert said(service.client.get(f"/units/{document}:1"), 404)
 
 
 def test_parts_are_listed_by_kind_and_page(shared: Service, ids: dict[str, str]) -> None:
@@ -258,8 +276,6 @@ RIGHTS = {
 @pytest.fixture(scope="module")
 def keyed(shelf: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, dict[str, str]]]:
     """A service, and a key for each right alone."""
-    import shutil
-
     copy = tmp_path_factory.mktemp("keyed") / "shelf"
     shutil.copytree(shelf, copy)
     with Library(copy, encoder=TinyEncoder()) as opened:

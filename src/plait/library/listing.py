@@ -38,6 +38,22 @@ class Listing:
     next: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Neighboured:
+    """A unit, and what stands around it.
+
+    Attributes:
+        unit: its pictures with paths as they are stored.
+        document: which it is of.
+        previous, next: ids of the units before and after; "" at an end of the document.
+    """
+
+    unit: Unit
+    document: StoredDocument
+    previous: str
+    next: str
+
+
 def listed(library: Library, *, after: str = "", limit: int = 50, filters: Sequence[Filter] = ()) -> Listing:
     """Return a page of the documents that have a unit which the filters let through.
 
@@ -69,22 +85,27 @@ def document_of(library: Library, document_id: str) -> StoredDocument | None:
     return _stored(library, snapshot, rows, document_id) if document_id in rows else None
 
 
-def unit_of(library: Library, unit_id: str) -> tuple[Unit, StoredDocument, str, str] | None:
-    """Return a unit with its document and the ids of the units before and after, "" where there are none.
-
-    Pictures have paths as they are stored. None if there is no unit of that id.
-    """
+def unit_of(library: Library, unit_id: str) -> Neighboured | None:
+    """Return a unit with what stands around it; None if there is none of that id. Reads three units."""
     snapshot = library.searcher().snapshot
     document, _, ordinal = unit_id.rpartition(":")
     rows = snapshot.documents_of().get(document, ())
-    if not (ordinal.isascii() and ordinal.isdecimal() and len(ordinal) <= 9 and int(ordinal) < len(rows)):
+    if not (ordinal.isascii() and ordinal.isdecimal() and len(ordinal) <= 9):
         return None
     place = int(ordinal)
-    unit, stored = snapshot.units(rows[place : place + 1])[0]
-    if unit.id != unit_id:
+    found = _among(snapshot, rows[max(0, place - 1) : place + 2], unit_id, expected=min(place, 1))
+    return found or _among(snapshot, rows, unit_id)  # a repair may have left out units before it
+
+
+def _among(
+    snapshot: Snapshot, rows: Sequence[int], unit_id: str, *, expected: int | None = None
+) -> Neighboured | None:
+    read = snapshot.units(rows)
+    ids = [unit.id for unit, _ in read]
+    if unit_id not in ids or expected not in (None, ids.index(unit_id)):
         return None
-    before = f"{document}:{place - 1}" if place else ""
-    return unit, stored, before, f"{document}:{place + 1}" if place + 1 < len(rows) else ""
+    at = ids.index(unit_id)
+    return Neighboured(*read[at], previous="".join(ids[:at][-1:]), next="".join(ids[at + 1 :][:1]))
 
 
 def _key(library: Library, snapshot: Snapshot, rows: Mapping[str, Sequence[int]], id: str) -> _Key:

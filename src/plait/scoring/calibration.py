@@ -24,14 +24,21 @@ class Logistic:
     bias: float
     weights: Mapping[str, float]
 
-    def chance(self, values: Mapping[str, float]) -> float:
-        """Return a number in [0, 1].
+    def odds(self, values: Mapping[str, float]) -> float:
+        """Return the logarithm of the odds, 0 for even ones.
 
         Raises:
             KeyError: a number that has a weight is not there.
         """
-        logit = self.bias + sum(weight * values[name] for name, weight in self.weights.items())
-        return 1 / (1 + math.exp(-max(-700.0, min(700.0, logit))))
+        return self.bias + sum(weight * values[name] for name, weight in self.weights.items())
+
+    def chance(self, values: Mapping[str, float]) -> float:
+        """Return a number in [0, 1].
+
+        Raises:
+            KeyError: as `odds`.
+        """
+        return 1 / (1 + math.exp(-max(-700.0, min(700.0, self.odds(values)))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +48,26 @@ class SideCalibration:
     Attributes:
         answerable: how likely the library holds an answer, were half of all queries answerable.
         right: how likely a hit is good where the library holds one.
+        hit: how likely a hit is good, were half of all queries answerable; of the logarithms of those odds.
         least: below which `answerable` says that nothing good was found.
+        distant: hits that are less than so many times as likely as the best, and that no likelier one
+            follows, are left out.
     """
 
     answerable: Logistic
     right: Logistic
+    hit: Logistic
     least: float
+    distant: float
+
+    def confidence(self, query: Mapping[str, float], place: Mapping[str, float]) -> float:
+        """Return how likely a hit is good, in [0, 1].
+
+        Args:
+            query, place: the numbers that `answerable` and `right` read.
+        """
+        odds = {"answerable": self.answerable.odds(query), "right": self.right.odds(place)}
+        return self.hit.chance(odds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +77,12 @@ class Calibration:
     Attributes:
         text, image, both: by what a query asks with.
         shown: how likely a picture that nothing is written about is what words asked for.
-        distant: hits that are less likely than so and that no likelier one follows are left out.
     """
 
     text: SideCalibration
     image: SideCalibration
     both: SideCalibration
     shown: Logistic
-    distant: float
 
     def of(self, side: Side) -> SideCalibration:
         """Return the numbers of one side."""
@@ -83,17 +102,16 @@ class Calibration:
         """
         try:
             sides = {side: _side(values[side]) for side in SIDES}
-            if unknown := set(values) - {*SIDES, "shown", "distant"}:
+            if unknown := set(values) - {*SIDES, "shown"}:
                 raise InputError(f"unknown calibration parameter: {', '.join(sorted(unknown))}")
-            return cls(**sides, shown=_logistic(values["shown"]), distant=_number(values["distant"]))
-        except (KeyError, TypeError, ValueError) as error:
+            return cls(**sides, shown=_logistic(values["shown"]))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"the calibration cannot be read: {error}") from error
 
 
 def _side(values: Mapping[str, Any]) -> SideCalibration:
-    return SideCalibration(
-        _logistic(values["answerable"]), _logistic(values["right"]), _number(values["least"])
-    )
+    models = {name: _logistic(values[name]) for name in ("answerable", "right", "hit")}
+    return SideCalibration(**models, least=_number(values["least"]), distant=_number(values["distant"]))
 
 
 def _logistic(values: Mapping[str, Any]) -> Logistic:

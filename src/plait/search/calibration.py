@@ -3,16 +3,16 @@
 A mixture's score tells the units of one library apart for one query; it does not tell whether any of them
 is good. That is learned from queries that libraries answer and from ones that they do not:
 
-    confidence(place) = answerable(query, library) * right(place, query, library).
+    odds of confidence(place) = a + b * odds of answerable(query) + c * odds of right(place),
 
-Both are logistic models of few numbers, those of the best unit first:
+all in logarithms. Both are logistic models of few numbers; those of `answerable`:
 
     text, bm25          the best cosine, and the best BM25 as a share of the weight of the query's words
     known               the share of that weight that falls on words which some unit has
     image_tokens, image the best similarities of a figure to the picture
     words, units        logarithms of how many words the query, and how many units the library has
 
-and then those of a place:
+and those of `right`:
 
     posterior           log-likelihood of the place by the mixture, normalised over all units
     behind              by how many nats the mixture prefers the best unit
@@ -102,15 +102,20 @@ def judge(found: Found, places: Sequence[Mapping[str, float]], calibration: Cali
     confidences = tuple(
         calibration.shown.chance(found.shown(lanes))
         if silent
-        else answerable * side.right.chance(found.of_place(lanes))
+        else side.confidence(found.values, found.of_place(lanes))
         for lanes, silent in zip(places, wordless, strict=True)
     )
     # Words find pictures that nothing is written about too weakly to say that the right one is not there.
     is_sure = not any(wordless[:1])
     if is_sure and answerable < side.least:
         return Judgement(answerable, confidences, 0)
-    likely = [place for place, sure in enumerate(confidences) if sure >= calibration.distant]
-    return Judgement(answerable, confidences, max(1, likely[-1] + 1 if likely else 1) if places else 0)
+    return Judgement(answerable, confidences, _kept(confidences, side.distant))
+
+
+def _kept(confidences: Sequence[float], distant: float) -> int:
+    """Return how many places there are down to the last that is not distant."""
+    bound = distant * max(confidences, default=0.0)
+    return max((place for place, sure in enumerate(confidences, 1) if sure >= bound), default=0)
 
 
 @dataclass(frozen=True, slots=True)

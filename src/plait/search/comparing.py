@@ -99,7 +99,7 @@ class Comparison:
         """
         fused = self._fusing.on_scale(wanted, self.lanes)
         for part, rows, units in zip(self.unwanted, against, self.against, strict=True):
-            fused -= part.penalties(rows, among=units)
+            fused -= part.penalties(rows, wanted, among=(units, self.lanes))
         fused[~evident(wanted)] = np.nan
         return fused
 
@@ -113,17 +113,18 @@ class Comparison:
         return {lane: prefix + lane for lane in scores}
 
     def _fused(self, scores: dict[str, Scores]) -> Fused:
-        fused = self._wanted(scores)
+        fused, lanes = self._wanted(scores), _lanes(self._named[0], scores)
         for part, names in zip(self.unwanted, self._named[1:], strict=True):
-            fused -= part.penalties(_lanes(names, scores))
+            fused -= part.penalties(_lanes(names, scores), lanes)
         return fused
 
     def _fused_some(self, scores: dict[str, Scores], rows: Rows) -> Fused:
         """Return (rows,) what `_fused` gives for some units."""
-        fused = self._wanted_some(scores, rows)
+        fused, every = self._wanted_some(scores, rows), _lanes(self._named[0], scores)
+        some = _of_rows(every, rows)
         for part, names in zip(self.unwanted, self._named[1:], strict=True):
             units = _lanes(names, scores)
-            fused -= part.penalties(_of_rows(units, rows), among=units)
+            fused -= part.penalties(_of_rows(units, rows), some, among=(units, every))
         return fused
 
     def _wanted(self, scores: dict[str, Scores]) -> Fused:

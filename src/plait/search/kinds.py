@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -57,9 +58,10 @@ class UnitPart:
 
     Attributes:
         name: "p2", "f0", "t1".
-        text: the words by which it is known: of a passage its own; of a table its caption and rows; of a
-            figure its caption and alternative text, and those of the passage nearest to it.
-        passages: places of the passages that speak for it.
+        text: its words but for those of its passages: of a figure its caption and alternative text, of a
+            table its caption and rows.
+        passages: places of the passages that speak for it: a passage itself, those that hold a table's rows,
+            the one nearest to a figure.
         figure: its place among the figures; None of another kind.
     """
 
@@ -72,7 +74,7 @@ class UnitPart:
 def parts_of(unit: Unit, kind: PartKind) -> list[UnitPart]:
     """Return the parts of a kind, in reading order."""
     if kind == "passage":
-        return [UnitPart(f"p{at}", passage.text, (at,)) for at, passage in enumerate(unit.passages)]
+        return [UnitPart(f"p{at}", "", (at,)) for at in range(len(unit.passages))]
     if kind == "figure":
         return [_figure(unit, at, figure) for at, figure in enumerate(unit.figures)]
     return [_table(unit, at, table) for at, table in enumerate(unit.tables)]
@@ -151,7 +153,7 @@ class _Parts:
         scores: dict[str, Scores] = {}
         for lane, there in units.items():
             if lane == BM25:
-                scores[lane] = there[self.rows] * self._shares(asked)
+                scores[lane] = there[self.rows] * self._shares(asked, there)
             elif fields[lane].items == "passage":
                 scores[lane] = self._by_passages(asked, lane, there)
             else:
@@ -184,25 +186,34 @@ class _Parts:
     def _items(self, asked: Asked, lane: str) -> list[Scores]:
         return asked.item_scores(lane, np.array([row for row, _ in self.units], np.intp))
 
-    def _shares(self, asked: Asked) -> Scores:
-        """Return (R,) the weight of the query's words that a part has, of those that its unit has."""
+    def _shares(self, asked: Asked, bm25: Scores) -> Scores:
+        """Return (R,) the weight of the query's words that a part has, of those that its unit has.
+
+        Args:
+            bm25: (N,) of the units; where it is 0, there are none, and nothing is looked at.
+        """
         weights, language = asked.word_weights(), asked.snapshot.language
 
-        def weight(text: str) -> float:
-            return sum(weights[word] for word in weights.keys() & set(words(text, language=language)))
+        @cache
+        def found(text: str) -> frozenset[str]:
+            return frozenset(weights.keys() & set(words(text, language=language)))
 
-        of_units = [weight(_words_of(unit)) for _, unit in self.units]
-        own = np.array([weight(part.text) for part in self.parts])
-        whole = np.maximum(np.array(of_units)[self.places], own)
-        shares: Scores = np.divide(own, whole, out=np.zeros(len(own)), where=whole > 0).astype(np.float32)
+        def share(unit: Unit, part: UnitPart) -> float:
+            own = found(part.text).union(*(found(unit.passages[at].text) for at in part.passages))
+            texts = [*(passage.text for passage in unit.passages), *_captions(unit)]
+            whole = own.union(*map(found, texts))
+            return sum(map(weights.__getitem__, own)) / sum(map(weights.__getitem__, whole)) if own else 0.0
+
+        shares = np.zeros(len(self.parts), np.float32)
+        for at in np.flatnonzero(bm25[self.rows] > 0).tolist():
+            shares[at] = share(self.units[self.places[at]][1], self.parts[at])
         return shares
 
 
 def _figure(unit: Unit, place: int, figure: Segment) -> UnitPart:
     nearest = nearest_passage(figure, unit.passages)
-    told = [figure.caption, figure.text, nearest.text if nearest else ""]
     passages = () if nearest is None else (unit.passages.index(nearest),)
-    return UnitPart(f"f{place}", "\n".join(told), passages, place)
+    return UnitPart(f"f{place}", f"{figure.caption}\n{figure.text}", passages, place)
 
 
 def _table(unit: Unit, place: int, table: Segment) -> UnitPart:
@@ -210,6 +221,5 @@ def _table(unit: Unit, place: int, table: Segment) -> UnitPart:
     return UnitPart(f"t{place}", f"{table.caption}\n{table.text}", passages)
 
 
-def _words_of(unit: Unit) -> str:
-    figures = (words for figure in unit.figures for words in (figure.caption, figure.text))
-    return "\n".join([*(passage.text for passage in unit.passages), *figures])
+def _captions(unit: Unit) -> list[str]:
+    return [f"{figure.caption}\n{figure.text}" for figure in unit.figures]

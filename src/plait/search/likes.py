@@ -40,7 +40,9 @@ class Resolved:
     Attributes:
         query: all of it, of texts and images.
         wanted: its wanted parts.
-        unwanted: each of its unwanted parts as a wanted one, and how much it counts, of the most wanted.
+        unwanted: each of its unwanted parts as a wanted one, and how much it counts, of the most wanted;
+            last those that are stored,
+        stored: which are so many.
         named: row -> the parts of that unit which the query names, "" for all of it.
         text_origins, image_origins: what each text and image of `query` is of the one that was asked:
             "text 2", "image 1", "like 1", counted from 1.
@@ -49,6 +51,7 @@ class Resolved:
     query: Query
     wanted: Query
     unwanted: tuple[tuple[Query, float], ...]
+    stored: int
     named: Mapping[int, frozenset[str]]
     text_origins: tuple[str, ...]
     image_origins: tuple[str, ...]
@@ -87,6 +90,7 @@ def resolved(
         _query(parts, query),
         _query([(told, weight) for told, weight in parts if weight > 0], query),
         tuple((_query([(told, 1.0)], query), -weight / most) for told, weight in parts if weight < 0),
+        sum(weight < 0 for weight in query.like_weights),
         named,
         tuple(origin for origin, told in named_parts for _ in told.texts),
         tuple(origin for origin, told in named_parts for _ in told.images),

@@ -24,6 +24,8 @@ from plait.search.ranking import Place, Ranking, places_of
 from plait.search.scale import Fusing
 from plait.search.unwanted import Unwanted
 
+_PARTS = 4  # of one kind that a unit is taken to have: of so many fewer units the parts are ranked
+
 
 @dataclass(frozen=True, slots=True)
 class Searcher:
@@ -130,7 +132,8 @@ class Searcher:
             }
             places = [found[key] for key in among if key in found]
             return _ranking(asked, comparison, places, fused, plan, kind)
-        most, compare, look_at = max(k, depth), k, max(k, depth)
+        most, compare = max(k, depth), k
+        look_at = most if part_kind(kind) is None else max(2 * k, depth // _PARTS)
         while True:
             fused, plan = comparison.compared(compare, recall, whole=part_kind(kind) is None)
             rows = self._best(fused, look_at, 1 if kind == "document" else None)
@@ -224,7 +227,11 @@ class Searcher:
             return Asked.of(of_kind(query, kind), wanted, self.encoder, self.snapshot)
 
         wanted = encoded(asked.wanted)
-        unwanted = [Unwanted(encoded(part), strength, fusing) for part, strength in asked.unwanted]
+        asked_for = len(asked.unwanted) - asked.stored
+        unwanted = [
+            Unwanted(encoded(part), strength, fusing, beside=None if at < asked_for else wanted)
+            for at, (part, strength) in enumerate(asked.unwanted)
+        ]
         allowed = candidates(self.snapshot, kind, named=asked.named)
         return Comparison(wanted, unwanted, fusing, allowed=allowed)
 

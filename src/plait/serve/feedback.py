@@ -77,14 +77,13 @@ def keep_opinion(library: Library, said: OpinionForm, recent: RecentQueries) -> 
     found = unit_of(library, said.unit)
     if found is None:
         raise Refusal(404, "NotFound", "no unit has this id; search again, its document may have changed")
-    unit, document, *_ = found
     opinion = Opinion(
         kind="click" if said.is_click else "judgement",
         query=said.query,
-        unit=unit.id,
-        document=document.id,
-        source=document.source,
-        page=unit.page,
+        unit=found.unit.id,
+        document=found.document.id,
+        source=found.document.source,
+        page=found.unit.page,
         grade=1 if said.is_click else said.grade,
         rank=said.rank,
     )

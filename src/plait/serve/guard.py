@@ -89,7 +89,8 @@ class Guard:
             return
         start = self._clock()
         answer = Answer(send, PAGE_POLICY if scope["path"] in self._pages else STRICT_POLICY)
-        body = Body(receive, self._most_bytes(scope), self._limits, answer)
+        most = self._most_bytes(scope)
+        body = Body(receive, Headers(scope=scope), most_bytes=most, limits=self._limits, answer=answer)
         try:
             await self._answer(scope, body, answer)
         finally:

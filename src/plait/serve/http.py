@@ -18,7 +18,6 @@ from plait.errors import PlaitError
 from plait.library import Library
 from plait.serve.attending import Attending
 from plait.serve.audit import Audit
-from plait.serve.desk import Desk
 from plait.serve.feedback import check_setting
 from plait.serve.forms import known_only
 from plait.serve.guard import Guard
@@ -69,14 +68,14 @@ def create_app(
     check_setting(library.settings.feedback)
     metrics = Metrics()
     house = House(workshop or Workshop(), metrics, limits)
-    shelves = Shelves(library, desk=Desk)
+    shelves = Shelves(library)
     log = Audit(library.folder) if audit else None
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await anyio.to_thread.run_sync(_resume, house.workshop, library)
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_warm, await shelves.desk(""))
+            tasks.start_soon(_warm, shelves)
             yield
             tasks.cancel_scope.cancel()
         await anyio.to_thread.run_sync(house.workshop.stop)
@@ -134,9 +133,10 @@ def _resume(workshop: Workshop, library: Library) -> None:
             _log.exception("what was sent by tenant %s cannot be gone on with", tenant)
 
 
-async def _warm(desk: Desk) -> None:
+async def _warm(shelves: Shelves) -> None:
     """Read the model and the library while the first who asks is still typing."""
     try:
-        await desk.warm()
+        async with shelves.using("") as shelf:
+            await shelf.desk.warm()
     except PlaitError:  # each search will say so too
         _log.exception("the library cannot be searched")

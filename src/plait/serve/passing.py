@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import anyio
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import Message, Receive, Send
 
 from plait.serve.limits import Limits
@@ -38,6 +38,8 @@ class Answer:
     Attributes:
         status: 0 before it has begun.
         bytes: of its body so far.
+        is_request_in: whether all of the request is here. Where it is not, the connection ends with the
+            answer: the server would read the rest for nothing, and it may have no end.
     """
 
     def __init__(self, send: Send, policy: str) -> None:
@@ -47,6 +49,7 @@ class Answer:
         self._is_over = False
         self.status = 0
         self.bytes = 0
+        self.is_request_in = True
 
     async def send(self, message: Message) -> None:
         """Pass on what an app answers, unless the body it read was refused."""
@@ -66,7 +69,6 @@ class Answer:
         body = refusal.body()
         told = {"content-type": MEDIA_TYPE, "content-length": str(len(body)), **refusal.headers}
         headers = [(name.lower().encode(), value.encode()) for name, value in told.items()]
-        headers.append((b"connection", b"close"))
         await self._pass({"type": "http.response.start", "status": refusal.status, "headers": headers})
         await self._pass({"type": "http.response.body", "body": body})
         self._is_over = True
@@ -77,6 +79,8 @@ class Answer:
             headers = MutableHeaders(scope=message)
             for name, value in self._headers.items():
                 headers.setdefault(name, value)
+            if not self.is_request_in:
+                headers["Connection"] = "close"
         self.bytes += len(message.get("body", b""))
         await self._send(message)
 
@@ -88,6 +92,7 @@ class Body:
     its place for ever, so the time spent waiting for it is, too.
 
     Args:
+        headers: of the request.
         most_bytes: of the whole.
         answer: answers with the refusal, whatever the app makes of it.
 
@@ -95,14 +100,18 @@ class Body:
         bytes: that came so far.
     """
 
-    def __init__(self, receive: Receive, most_bytes: int, limits: Limits, answer: Answer) -> None:
+    def __init__(
+        self, receive: Receive, headers: Headers, *, most_bytes: int, limits: Limits, answer: Answer
+    ) -> None:
         self._receive = receive
         self._most_bytes = most_bytes
         self._limits = limits
         self._answer = answer
         self._waited = 0.0
-        self._is_in = False
         self.bytes = 0
+        answer.is_request_in = (
+            headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
+        )
 
     async def receive(self) -> Message:
         """Return the next part of it, and after its end what else comes.
@@ -110,10 +119,10 @@ class Body:
         Raises:
             Refusal: 413, it is too large; 408, it comes too slowly.
         """
-        if self._is_in:
+        if self._answer.is_request_in:
             return await self._receive()
         message = await self._next()
-        self._is_in = not message.get("more_body", False)
+        self._answer.is_request_in = not message.get("more_body", False)
         self.bytes += len(message.get("body", b""))
         if self.bytes > self._most_bytes:
             raise self._refused(too_large(self._most_bytes))

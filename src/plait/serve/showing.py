@@ -9,9 +9,9 @@ from typing import Any
 from urllib.parse import quote
 
 from plait.data.parts import Part
-from plait.index.base import StoredDocument
+from plait.library.listing import Neighboured
 from plait.rag.answer import Answer
-from plait.schema import Explanation, Hit, Hits, Picture, Segment, Unit
+from plait.schema import Explanation, Hit, Hits, Picture, Segment
 
 Json = dict[str, Any]
 
@@ -46,21 +46,18 @@ def shown_part(part: Part) -> Json:
     return {**asdict(part), "picture": _of_part(part)}
 
 
-def shown_unit(unit: Unit, document: StoredDocument, *, previous: str, following: str) -> Json:
-    """Return a unit's JSON form, with what a reader wants to know of its document.
-
-    Args:
-        previous, following: ids of its neighbours; "" where there is none.
-    """
+def shown_unit(found: Neighboured) -> Json:
+    """Return a unit's JSON form, with what a reader wants to know of its document."""
+    unit = found.unit
     return {
         **asdict(unit),
         "figures": [_segment(unit.id, figure) for figure in unit.figures],
         "tables": [_segment(unit.id, table) for table in unit.tables],
         "page_picture": _page(unit.id) if unit.page_picture else None,
-        "previous": previous,
-        "next": following,
-        "source": document.source,
-        "metadata": dict(document.metadata),
+        "previous": found.previous,
+        "next": found.next,
+        "source": found.document.source,
+        "metadata": dict(found.document.metadata),
     }
 
 

@@ -15,7 +15,7 @@ from tests.serve.conftest import TOKEN
 
 from plait.encode.base import Encoder
 from plait.library import Library
-from plait.schema import Filter, Query, SearchRequest
+from plait.schema import Box, Filter, Query, SearchRequest
 
 RING = EXAMPLES / "queries" / "worn-ring.jpg"
 PUMP = "the pump hums loudly but no water comes out"
@@ -88,17 +88,18 @@ def test_a_region_drawn_on_a_picture_is_what_is_asked(page: Page, site: Site) ->
     surface = page.locator("#cropper-surface").bounding_box()
     assert surface is not None
     with answered(page):
-        page.mouse.move(surface["x"] + surface["width"] * 0.25, surface["y"] + surface["height"] * 0.5)
+        page.mouse.move(surface["x"] + surface["width"] * 0.05, surface["y"] + surface["height"] * 0.1)
         page.mouse.down()
         page.mouse.move(
-            surface["x"] + surface["width"] * 0.75, surface["y"] + surface["height"] * 0.9, steps=3
+            surface["x"] + surface["width"] * 0.9, surface["y"] + surface["height"] * 0.95, steps=3
         )
         page.mouse.up()
         page.click("#cropper-use")
     [box] = site.last()["query"]["image_boxes"]
-    wanted = {"left": 0.25, "top": 0.5, "right": 0.75, "bottom": 0.9}
+    wanted = {"left": 0.05, "top": 0.1, "right": 0.9, "bottom": 0.95}
     assert box == pytest.approx(wanted, abs=0.01)
-    assert len(ids(page)) > 0
+    query = Query(images=(str(RING),), image_boxes=(Box(**box),))
+    assert ids(page) == [hit.id for hit in site.library.search(query)]
 
 
 def test_a_region_is_drawn_by_keys_alone(page: Page, site: Site) -> None:
@@ -316,7 +317,7 @@ def test_when_nothing_is_good_it_says_so_and_the_rest_is_one_step_away(page: Pag
     search(page, "quarterly dividend of the shipping company's preferred shares")
     expect(page.get_by_role("heading", name="Nothing good found")).to_be_visible()
     with answered(page):
-        page.get_by_role("button", name=re.compile("more distant result")).click()
+        page.get_by_role("button", name=re.compile("^Show \\d+ distant result")).click()
     assert ids(page)
 
 
@@ -420,7 +421,7 @@ def test_an_empty_library_says_how_to_begin(opened: Opened, encoder: Encoder, tm
         page.close()
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1200, False), (1200, True), (360, False), (360, True)])
+@pytest.mark.parametrize(("width", "dark"), [(1200, False), (1200, True), (360, False)])
 def test_nothing_keeps_those_out_who_see_or_hear_otherwise(opened: Opened, width: int, dark: bool) -> None:
     page = opened(width=width, dark=dark, touch=width < 400)
     assert faults(page) == []

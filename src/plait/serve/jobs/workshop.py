@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from plait.errors import LibraryError
 from plait.library import Library
 from plait.serve.jobs.adding import UnfitError, WorkerError
 from plait.serve.jobs.job import Job
@@ -56,8 +57,12 @@ class Workshop:
     def resume(self, library: Library) -> None:
         """Go on with what was left undone in a library, and in those of its tenants."""
         for folder in (library.folder, *(tenant_folder(library.folder, t) for t in tenants(library.folder))):
-            if (folder / "jobs").is_dir():
+            if not (folder / "jobs").is_dir():
+                continue
+            try:
                 self._opened(folder, library.settings)
+            except LibraryError as error:  # one that is damaged is its own tenant's trouble
+                print(f"plait: {error}", file=sys.stderr)
 
     def stop(self) -> None:
         """End the worker; the file that it is adding is added again by the next start."""

@@ -6,6 +6,7 @@ said by the library.
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -43,6 +44,29 @@ Value = (
 )
 
 
+def _plain(value: Any) -> Any:
+    """Return a filter's value if it is one, said in one sentence; a union says it of each of its kinds."""
+    several = value if isinstance(value, list) else [value]
+    if len(several) <= MAX_VALUES and all(map(_is_plain, several)):
+        return value
+    raise PydanticCustomError(
+        "plain",
+        f"it should be text of at most {MAX_VALUE_CHARACTERS:,} characters, a number, true or false, or a "
+        f"list of at most {MAX_VALUES:,} such",
+    )
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, str):
+        return len(value) <= MAX_VALUE_CHARACTERS
+    return (isinstance(value, int) and -_INT64 <= value < _INT64) or (
+        isinstance(value, float) and isfinite(value)
+    )
+
+
+Values = Annotated[Value | Annotated[list[Value], Field(max_length=MAX_VALUES)], BeforeValidator(_plain)]
+
+
 class Form(BaseModel):
     """A JSON object of just these fields, each of just its type."""
 
@@ -63,7 +87,7 @@ class FilterForm(Form):
 
     field: Name
     operator: FilterOperator = "="
-    value: Value | Annotated[list[Value], Field(max_length=MAX_VALUES)]
+    value: Values
 
 
 class SentImage(Form):
@@ -79,8 +103,10 @@ class UploadedImage(Form):
 
 
 def _sent(value: Any) -> Any:
-    if isinstance(value, dict) and len(value) == 1 and set(value) <= {"base64", "upload"}:
-        return value
+    if isinstance(value, dict) and len(value) == 1:
+        place = value.get("upload")
+        if isinstance(value.get("base64"), str) or (type(place) is int and 0 <= place < MAX_PARTS):
+            return value
     said = 'an image must be {"base64": ...} or {"upload": 0}; pictures are sent, never named by a path'
     raise PydanticCustomError("image", said)
 

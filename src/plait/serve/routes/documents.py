@@ -68,7 +68,7 @@ def routes(house: House) -> APIRouter:
         replaces it.
         """
         allowed(request, "add")
-        there = house.jobs(request)
+        there = await house.jobs(request)
         sent = await _accepted(request, there)
         concerns(request, *(job.id for job in sent))
         if wait:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import anyio.to_thread
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from plait.serve.callers import Caller, allowed, caller_of
+from plait.serve.jobs import JobState
 from plait.serve.limits import Limits
 from plait.serve.metrics import MEDIA_TYPE
 from plait.serve.models import requests as most
@@ -41,7 +43,7 @@ def routes(house: House) -> APIRouter:
         if allowed(request, "admin").tenant:
             raise Refusal(403, "Forbidden", "metrics are of all that the service does: ask its owner")
         units, documents = await shelf_of(request).desk.ask(lambda library: library.count())
-        text = house.metrics.text(documents=documents, units=units, jobs=house.jobs(request).counts())
+        text = house.metrics.text(documents=documents, units=units, jobs=await _counts(house, request))
         return Response(text, media_type=MEDIA_TYPE)
 
     @router.get("/status", responses=answers("LibraryStatus"))
@@ -55,7 +57,7 @@ def routes(house: House) -> APIRouter:
             {
                 **held,
                 "folder": held["folder"] if "admin" in caller.rights else "",
-                "jobs": house.jobs(request).counts(),
+                "jobs": await _counts(house, request),
                 "feedback": settings.feedback,
                 "answers": "written" if settings.llm_url else "quoted",
                 "caller": _caller(caller_of(request)),
@@ -64,6 +66,10 @@ def routes(house: House) -> APIRouter:
         )
 
     return router
+
+
+async def _counts(house: House, request: Request) -> dict[JobState, int]:
+    return await anyio.to_thread.run_sync((await house.jobs(request)).counts)
 
 
 def _caller(caller: Caller) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import anyio.to_thread
 from starlette.requests import Request
 
 from plait.serve.jobs import Jobs, Workshop
@@ -26,6 +27,6 @@ class House:
     metrics: Metrics
     limits: Limits
 
-    def jobs(self, request: Request) -> Jobs:
-        """Return the jobs of a caller's library."""
-        return self.workshop.jobs(shelf_of(request).library)
+    async def jobs(self, request: Request) -> Jobs:
+        """Return the jobs of a caller's library; its calls may touch the disk, so they belong in a thread."""
+        return await anyio.to_thread.run_sync(self.workshop.jobs, shelf_of(request).library)

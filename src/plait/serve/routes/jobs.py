@@ -28,7 +28,7 @@ def routes(house: House) -> APIRouter:
     ) -> JSONResponse:
         """List what was sent, newest first. Right: add."""
         allowed(request, "add")
-        every = house.jobs(request).all
+        every = (await house.jobs(request)).all
         found = await anyio.to_thread.run_sync(lambda: every(state=state, limit=limit))
         return JSONResponse({"jobs": [job.to_dict() for job in found]})
 
@@ -36,7 +36,7 @@ def routes(house: House) -> APIRouter:
     async def job(request: Request, job_id: _JobId) -> JSONResponse:
         """Say how far one is. Right: add."""
         allowed(request, "add")
-        found = await anyio.to_thread.run_sync(house.jobs(request).job, job_id)
+        found = await anyio.to_thread.run_sync((await house.jobs(request)).job, job_id)
         if found is None:
             raise Refusal(404, "NotFound", _NONE)
         return JSONResponse(found.to_dict())
@@ -45,7 +45,7 @@ def routes(house: House) -> APIRouter:
     async def cancel(request: Request, job_id: _JobId) -> JSONResponse:
         """Forget one that waits, with its file, or one that has ended. Right: add."""
         allowed(request, "add")
-        there = house.jobs(request)
+        there = await house.jobs(request)
         if await anyio.to_thread.run_sync(there.cancel, job_id):
             return JSONResponse({"cancelled": True})
         if await anyio.to_thread.run_sync(there.job, job_id) is None:

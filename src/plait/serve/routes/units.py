@@ -8,8 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 
-from plait.index.base import StoredDocument
-from plait.library.listing import unit_of
+from plait.library.listing import Neighboured, unit_of
 from plait.schema import Picture, Unit
 from plait.serve.callers import allowed
 from plait.serve.models.operations import answers, pictures
@@ -29,8 +28,7 @@ def routes() -> APIRouter:
     async def unit(request: Request, unit_id: _Id) -> JSONResponse:
         """Return a page or section as it is stored, its pictures as addresses. Right: search."""
         allowed(request, "search")
-        found, document, previous, following = await _unit(shelf_of(request), unit_id)
-        return JSONResponse(shown_unit(found, document, previous=previous, following=following))
+        return JSONResponse(shown_unit(await _unit(shelf_of(request), unit_id)))
 
     @router.get("/units/{unit_id}/picture", responses=pictures(), response_class=Response)
     async def picture(
@@ -41,7 +39,7 @@ def routes() -> APIRouter:
         """Return a figure, a drawn table or the page of a unit. Right: search."""
         allowed(request, "search")
         shelf = shelf_of(request)
-        found = (await _unit(shelf, unit_id))[0]
+        found = (await _unit(shelf, unit_id)).unit
         shown = [one for one in found.pictures if one.sha256 == sha256] if sha256 else _figures(found)
         return _file(shelf, shown[0] if shown else None)
 
@@ -50,7 +48,7 @@ def routes() -> APIRouter:
         """Return the image of a unit's page. Right: search."""
         allowed(request, "search")
         shelf = shelf_of(request)
-        return _file(shelf, (await _unit(shelf, unit_id))[0].page_picture)
+        return _file(shelf, (await _unit(shelf, unit_id)).unit.page_picture)
 
     @router.get("/parts/{part_id}", responses=answers("Part", 400, 404))
     async def part(request: Request, part_id: _Id) -> JSONResponse:
@@ -64,7 +62,7 @@ def routes() -> APIRouter:
     return router
 
 
-async def _unit(shelf: Shelf, unit_id: str) -> tuple[Unit, StoredDocument, str, str]:
+async def _unit(shelf: Shelf, unit_id: str) -> Neighboured:
     found = await shelf.desk.ask(lambda library: unit_of(library, unit_id))
     if found is None:
         raise Refusal(404, "NotFound", "no unit has this id; search again, its document may have changed")

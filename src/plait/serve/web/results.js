@@ -46,16 +46,19 @@ export class Results {
 
   // What stands below the hits: more of them, or that there is nothing good.
   #end(answer) {
-    const distant = `Show ${counted(answer.distant, "more distant result")}`;
     const below = [];
     if (answer.next_cursor) below.push(button("More", () => this.deeds.more(answer.next_cursor), { id: "more" }));
     if (!answer.hits.length && !at("hits").children.length) {
       below.push(nothing(answer, this.question));
-      if (answer.distant) below.push(button(distant, () => this.deeds.distant(), { id: "distant" }));
+      if (answer.distant) below.push(this.#distant(answer.distant, "distant result"));
     } else if (answer.distant && !answer.next_cursor) {
-      below.push(button(distant, () => this.deeds.distant(), { id: "distant", kind: "link" }));
+      below.push(this.#distant(answer.distant, "more distant result"));
     }
     at("after").replaceChildren(...below);
+  }
+
+  #distant(count, what) {
+    return button(`Show ${counted(count, what)}`, () => this.deeds.distant(), { id: "distant" });
   }
 
   #card(hit) {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +25,12 @@ _RIGHT: dict[Side, tuple[str, ...]] = {
 _SHOWN = ("figure_words", "units")
 _EITHER_WAY = ("words", "units")  # more of these may mean more or less; more of the others, a better match
 _RIDGE = 1.0  # on squared weights of numbers of deviation 1
-_MOST_LOST = 0.05  # of the answerable queries, with 95 % confidence
-_CONFIDENCE = 1.645
-_MOST_LEFT_OUT = 0.02  # of the good hits to answerable queries
+_MOST_LOST = 0.05  # of the answerable queries
+_LOSS = 1.5  # what a share of these lost counts, against an equal share of the others answered
+_MOST_LEFT_OUT = 0.025  # of the answers that were found
+# The label of a picture is its copy alone; people who ask with one also want what looks like it.
+_MOST_DISTANT = 0.1
+_HIT = ("answerable", "right")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,25 +65,24 @@ def fit_calibration(examples: Sequence[Example], shown: Sequence[tuple[Values, b
         TrainError: a side without both good and bad queries from two manuals.
     """
     sides = {side: _side(side, [one for one in examples if one.side == side]) for side in SIDES}
-    fitted = Calibration(
-        **sides, shown=fit_logistic([v for v, _ in shown], [y for _, y in shown], _SHOWN), distant=0.0
-    )
-    return Calibration(**sides, shown=fitted.shown, distant=_distant(examples, fitted))
+    return Calibration(**sides, shown=fit_logistic([v for v, _ in shown], [y for _, y in shown], _SHOWN))
 
 
 def fit_logistic(
-    values: Sequence[Values], labels: Sequence[bool], names: Sequence[str], *, balanced: bool = False
+    values: Sequence[Values], labels: Sequence[bool], names: Sequence[str], *, counts: Numbers | None = None
 ) -> Logistic:
     """Return the ridge logistic regression of labels on some numbers.
 
     A number whose weight would be below 0 is left out, if only more of it can mean a better match.
 
     Args:
-        balanced: whether both labels count the same in all.
+        counts: (values,) how much each counts; None means 1 each.
     """
     names = list(names)
+    counted = np.ones(len(values)) if counts is None else counts
     while True:
-        bias, weights = _newton(np.array([[one[name] for name in names] for one in values]), labels, balanced)
+        matrix = np.array([[one[name] for name in names] for one in values])
+        bias, weights = _newton(matrix, np.array(labels, np.float64), counted)
         wrong = [n for n, w in zip(names, weights, strict=True) if w < 0 and n not in _EITHER_WAY]
         if not wrong:
             rounded = {name: round(float(w), 4) for name, w in zip(names, weights, strict=True)}
@@ -88,10 +90,14 @@ def fit_logistic(
         names.remove(min(wrong, key=lambda name: weights[names.index(name)]))
 
 
-def _newton(matrix: Numbers, labels: Sequence[bool], balanced: bool) -> tuple[float, Numbers]:
+def balanced(labels: Sequence[bool]) -> Numbers:
+    """Return (labels,) counts with which both labels count the same in all."""
+    truth = np.array(labels, np.bool_)
+    return np.where(truth, 0.5 / truth.mean(), 0.5 / (1 - truth.mean()))
+
+
+def _newton(matrix: Numbers, truth: Numbers, counts: Numbers) -> tuple[float, Numbers]:
     """Return bias and (n,) weights for a (rows, n) matrix, by 30 steps of Newton's."""
-    truth = np.array(labels, np.float64)
-    counts = np.where(truth > 0, 0.5 / truth.mean(), 0.5 / (1 - truth.mean())) if balanced else np.ones(len(truth))
     mean, spread = matrix.mean(0), np.maximum(matrix.std(0), 1e-9)
     rows = np.column_stack([np.ones(len(truth)), (matrix - mean) / spread])
     ridge = np.diag([0.0, *[_RIDGE] * matrix.shape[1]])
@@ -111,46 +117,49 @@ def _side(side: Side, examples: Sequence[Example]) -> SideCalibration:
             f"{len(examples)} queries of the side {side!r} from {len(manuals)} manuals: "
             "good and bad ones from two manuals are needed"
         )
+    answerable = _answerable(side, examples)
     hits = [hit for one in examples if one.good for hit in zip(one.places, one.right, strict=True)]
     right = fit_logistic([values for values, _ in hits], [good for _, good in hits], _RIGHT[side])
-    return SideCalibration(_answerable(side, examples), right, _least(side, examples, manuals))
+    hit, least = _hit(examples, answerable, right), _least(side, examples, manuals)
+    fitted = SideCalibration(answerable, right, hit, least, distant=0.0)
+    return replace(fitted, distant=_distant(examples, fitted))
 
 
 def _answerable(side: Side, examples: Sequence[Example]) -> Logistic:
-    return fit_logistic(
-        [one.values for one in examples], [one.good for one in examples], _ANSWERABLE[side], balanced=True
-    )
+    labels = [one.good for one in examples]
+    return fit_logistic([one.values for one in examples], labels, _ANSWERABLE[side], counts=balanced(labels))
+
+
+def _hit(examples: Sequence[Example], answerable: Logistic, right: Logistic) -> Logistic:
+    """Return the model of first hits; good and bad queries count the same in all."""
+    first = [one for one in examples if one.places]
+    values = [
+        {"answerable": answerable.odds(one.values), "right": right.odds(one.places[0])} for one in first
+    ]
+    counts = balanced([one.good for one in first])
+    return fit_logistic(values, [one.right[0] for one in first], _HIT, counts=counts)
 
 
 def _least(side: Side, examples: Sequence[Example], manuals: Sequence[str]) -> float:
-    """Return the largest bound below which so few good queries of a manual that was left out fall."""
-    chances = []
+    """Return the bound at which least is lost, of queries about manuals that were left out."""
+    good: list[float] = []
+    bad: list[float] = []
     for manual in manuals:
         model = _answerable(side, [one for one in examples if one.manual != manual])
-        chances += [model.chance(one.values) for one in examples if one.manual == manual and one.good]
-    ordered = np.sort(chances)
-    bounds = [value for lost, value in enumerate(ordered) if _upper(lost, len(ordered)) <= _MOST_LOST]
-    return round(float(bounds[-1]), 4) if bounds else 0.0
+        for one in examples:
+            if one.manual == manual:
+                (good if one.good else bad).append(model.chance(one.values))
+    bounds, below = np.sort(good), np.sort(bad)
+    lost = np.arange(len(bounds)) / len(bounds)
+    gained = np.searchsorted(below, bounds) / len(below) - _LOSS * lost
+    return round(float(bounds[np.argmax(np.where(lost <= _MOST_LOST, gained, -np.inf))]), 4)
 
 
-def _upper(lost: int, count: int) -> float:
-    """Return the upper bound of a share; Wilson's score interval."""
-    z, share = _CONFIDENCE, lost / count
-    centre = share + z * z / (2 * count)
-    spread = z * float(np.sqrt(share * (1 - share) / count + z * z / (4 * count * count)))
-    return (centre + spread) / (1 + z * z / count)
-
-
-def _distant(examples: Sequence[Example], fitted: Calibration) -> float:
-    """Return the largest bound that leaves out so few good hits."""
-    sure = []
+def _distant(examples: Sequence[Example], fitted: SideCalibration) -> float:
+    """Return the largest share of the best confidence that leaves out so few answers."""
+    ratios = []
     for one in examples:
-        side = fitted.of(one.side)
-        answerable = side.answerable.chance(one.values)
-        if one.good and answerable >= side.least:
-            sure += [
-                answerable * side.right.chance(hit)
-                for hit, right in zip(one.places, one.right, strict=True)
-                if right
-            ]
-    return round(float(np.quantile(sure, _MOST_LEFT_OUT)), 4)
+        if one.good and any(one.right):
+            sure = [fitted.confidence(one.values, place) for place in one.places]
+            ratios.append(max(sure[one.right.index(True) :]) / max(sure))
+    return round(min(_MOST_DISTANT, float(np.quantile(ratios, _MOST_LEFT_OUT))), 4)

@@ -38,7 +38,7 @@ from plait.index.surroundings import SurroundedBm25
 from plait.index.text_segments import TermRows
 from plait.schema import Explanation, SearchRequest, Unit
 from plait.search.explaining.explanation import explained
-from plait.search.explaining.spans import spans
+from plait.index.lexical import spans
 from plait.search.ranking import Place, Ranking
 from plait.search.searcher import Searcher
 

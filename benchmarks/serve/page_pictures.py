@@ -19,7 +19,7 @@ from benchmarks.serve.first_paint import FLAGS, TOKEN, served
 ROOT = Path(__file__).resolve().parents[2]
 PICTURES = ROOT / "docs" / "pictures"
 RING = ROOT / "examples" / "queries" / "worn-ring.jpg"
-_COLORS = 192  # of the palette; more makes the files larger and nothing clearer
+_COLORS = 256  # of the palette
 _WIDE, _PHONE = (1100, 780), (360, 720)
 _QUESTION = "how often do I have to change this?"
 
@@ -76,7 +76,7 @@ def _crop(page: Page) -> None:
 
 
 def _why(page: Page) -> None:
-    page.set_viewport_size({"width": _WIDE[0], "height": 960})
+    page.set_viewport_size({"width": _WIDE[0], "height": 1150})
     _words_and_picture(page)
     page.locator(".do-why").first.click()
     page.wait_for_selector(".heat canvas")

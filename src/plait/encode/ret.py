@@ -199,7 +199,7 @@ class RetEncoder:
             QueryError: as in `encode_query`.
         """
         parts, _ = query_parts(query, asked_images(query, max_pixels=self._max_pixels), self._limit)
-        with watched_gates(self._model._model) as opened:
+        with watched_gates(self._model.module) as opened:
             self._encode(parts[:1], self._open, self._model.encode_queries)
         return {side: sum(steps) / len(steps) for side, steps in opened.items() if steps}
 

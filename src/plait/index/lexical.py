@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from functools import lru_cache
 from hashlib import blake2b
 
@@ -34,6 +35,21 @@ def words(text: str, *, language: str = "english") -> list[str]:
     """
     language = language_named(language)
     return [term for word in _WORD.findall(folded(text, language)) for term in _terms(word, language)]
+
+
+def spans(text: str, *, language: str = "english") -> Iterator[tuple[int, int, tuple[str, ...]]]:
+    """Give the start and end of each word, in characters of the text as it stands, and its terms.
+
+    Those that `words` gives, but for signs that only normalising makes letters of. Of scripts written
+    without spaces, each pair of characters is one, so that neighbours overlap.
+    """
+    language = language_named(language)
+    for match in _WORD.finditer(text):
+        start, end = match.span()
+        size = 2 if _IS_UNSPACED.match(match.group()) else end - start
+        for first in range(start, max(start + 1, end - size + 1)):
+            piece = text[first : min(end, first + size)]
+            yield first, first + len(piece), tuple(words(piece, language=language))
 
 
 def term_counts(text: str, *, language: str = "english") -> Terms:

@@ -9,7 +9,7 @@ a facet, a duplicate, a remembered query or an id. Whose library a request goes 
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,14 +50,10 @@ class Shelves:
 
     Args:
         library: the owner's, open; whoever opened it closes it.
-        desk: makes the desk of a library.
         most_open: tenants' libraries that stay open while nobody uses them.
     """
 
-    def __init__(
-        self, library: Library, *, desk: Callable[[Library], Desk] = Desk, most_open: int = 16
-    ) -> None:
-        self._desk = desk
+    def __init__(self, library: Library, *, most_open: int = 16) -> None:
         self._most_open = most_open
         self._owner = self._shelf("", library)
         self._open: OrderedDict[str, Shelf] = OrderedDict()
@@ -120,7 +116,7 @@ class Shelves:
         return library
 
     def _shelf(self, tenant: str, library: Library) -> Shelf:
-        return Shelf(tenant, library, self._desk(library), RecentQueries())
+        return Shelf(tenant, library, Desk(library), RecentQueries())
 
     async def _closed(self, shelf: Shelf) -> None:
         await anyio.to_thread.run_sync(shelf.library.close)

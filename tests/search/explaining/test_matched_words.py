@@ -7,8 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plait.index.lexical import words
-from plait.search.explaining.spans import spans
+from plait.index.lexical import spans, words
 from plait.search.explaining.words import matched_words
 
 LETTERS = "abcdefgh ÄÖßéİıﬁ'’_-.0123456789日本語ひら한글אב\n\t①℃e\u0301"

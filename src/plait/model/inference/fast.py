@@ -69,7 +69,8 @@ class FastRet:
     """Encodes as the model that it was prepared from; use `prepare`. Several threads may share it.
 
     Attributes:
-        config: the model's.
+        module: the model that it was prepared from.
+        config: that model's.
         precision, tower_precision: of matrix products in the head and in the backbones.
     """
 
@@ -79,7 +80,7 @@ class FastRet:
         self.config: RetRetrievalConfig = model.config
         self.precision = precision
         self.tower_precision = tower_precision
-        self._model = model
+        self.module = model
         self._bucket = bucket
 
     def encode_queries(
@@ -92,7 +93,7 @@ class FastRet:
     ) -> Tensor:
         """Return what `RetForRetrieval.encode_queries` does, float32."""
         inputs = RetInputs(input_ids, attention_mask, pixel_values, text_mask, image_mask)
-        return self._encode(self._model.encode_queries, inputs)
+        return self._encode(self.module.encode_queries, inputs)
 
     def encode_documents(
         self,
@@ -104,12 +105,12 @@ class FastRet:
     ) -> Tensor:
         """Return what `RetForRetrieval.encode_documents` does, float32."""
         inputs = RetInputs(input_ids, attention_mask, pixel_values, text_mask, image_mask)
-        return self._encode(self._model.encode_documents, inputs)
+        return self._encode(self.module.encode_documents, inputs)
 
     def _encode(self, encode: Callable[..., Tensor], inputs: RetInputs) -> Tensor:
         ids, mask = self._widened(inputs.input_ids, inputs.attention_mask)
         inputs = replace(inputs, input_ids=ids, attention_mask=mask)
-        most = _ROWS_AT_ONCE if self._model.device.type == "cpu" else inputs.batch
+        most = _ROWS_AT_ONCE if self.module.device.type == "cpu" else inputs.batch
         with torch.inference_mode():
             parts = [encode(*part) for part in in_parts(inputs, most)]
         return parts[0] if len(parts) == 1 else torch.cat(parts)

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from plait.index.lexical import spans
 from plait.schema import MatchedWord
 from plait.search.explaining.abilities import WordProduct
-from plait.search.explaining.spans import spans
 
 _FAINT = 0.15  # of the strongest: a word that says less is not shown, unless the query has it
 _COMMON = 0.25  # of the rarest word that is there: what the query has of commoner words is not shown

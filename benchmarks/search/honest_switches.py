@@ -1,0 +1,159 @@
+"""What recentring and hub suppression do to the rank of answers, on libraries of manuals.
+
+    python -m benchmarks.search.honest_switches
+
+MRR of each kind of question before, and the difference that each switch makes, query by query, with its
+95 % interval. The bank of a library is 128 first sentences of its units and 128 of its figures; a
+query made of a unit leaves that unit out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.real_input.fetch import CACHE
+from benchmarks.search.honest import RESULTS
+from benchmarks.search.honest_libraries import Shelf
+from benchmarks.search.honest_material import FITTED, HELD_OUT, Manual, manual
+from plait import Query, Unit
+from plait.data.sentences import sentences
+from plait.encode.mini import MiniEncoder
+from plait.evaluation.intervals import bootstrap
+from plait.index.base import Scores
+from plait.scoring.vectors import Vectors
+from plait.search.fusion import fuse
+from plait.search.hubs import Hubs
+from plait.search.recentring import recentred
+
+_BANK = 128
+Change = Callable[[Mapping[str, Scores]], Mapping[str, Scores]]
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    options.add_argument("--cache", type=Path, default=CACHE, help="where fetch.py put the manuals")
+    options.add_argument("--seed", type=int, default=0)
+    asked = options.parse_args()
+    torch.set_num_threads(1)
+    encoder = MiniEncoder.load(threads=1)
+    work = asked.cache / "honest"
+    found = {}
+    for name, packages in (("fitted on", FITTED), ("held out", HELD_OUT)):
+        manuals = [manual(package, encoder, packages=asked.cache, work=work) for package in packages]
+        found[name] = measure(manuals, encoder, seed=asked.seed)
+    (RESULTS / "honest-switches.json").write_text(json.dumps(found, indent=1) + "\n")
+    (RESULTS / "honest-switches.md").write_text(to_markdown(found))
+    print(to_markdown(found))
+
+
+def measure(manuals: Sequence[Manual], encoder: MiniEncoder, *, seed: int) -> dict[str, Any]:
+    """Return kind -> switch -> the difference of the MRR, and the MRR itself without any switch."""
+    ranks: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    shelves = [Shelf(one.name, "one manual", [(one, range(len(one.units)))], encoder) for one in manuals]
+    shelves += [Shelf("all", "all manuals", [(one, range(len(one.units))) for one in manuals], encoder)]
+    for shelf in shelves:
+        changes = switches(shelf, encoder, seed=seed)
+        for one in (one for manual in manuals for one in manual.asked):
+            rows = [shelf.rows[unit] for unit in one.relevant if unit in shelf.rows]
+            if not rows:
+                continue
+            lanes = shelf.lanes(one.query, one)
+            for name, change in changes.items():
+                fused = fuse(change(lanes), parameters=encoder.mixture)
+                ranks[f"{one.kind}, {shelf.size}"][name].append(_reciprocal_rank(fused, rows))
+    return {kind: _compared(of_kind) for kind, of_kind in ranks.items()}
+
+
+def switches(shelf: Shelf, encoder: MiniEncoder, *, seed: int) -> dict[str, Change]:
+    """Return the ways to change a library's lanes that are compared; the first changes nothing."""
+    hubs = Hubs.of(bank(shelf, encoder, seed=seed))
+    return {
+        "none": lambda lanes: lanes,
+        "recentring": recentred,
+        "hubs 0.25": lambda lanes: hubs.suppressed(lanes, strength=0.25),
+        "hubs 0.5": lambda lanes: hubs.suppressed(lanes, strength=0.5),
+        "hubs 0.5, text only": lambda lanes: {
+            **lanes,
+            **{k: v for k, v in hubs.suppressed(lanes).items() if k in ("text", "figure_words")},
+        },
+        "both": lambda lanes: recentred(hubs.suppressed(lanes)),
+    }
+
+
+def bank(shelf: Shelf, encoder: MiniEncoder, *, seed: int) -> dict[str, Scores]:
+    """Return lane -> (B, N) scores of a library's own items as queries."""
+    rng = np.random.default_rng(seed)
+    found = {}
+    texts = [row for row, unit in enumerate(shelf.units) if unit.passages]
+    drawn = [texts[at] for at in rng.permutation(len(texts))[:_BANK]]
+    asked = [encoder.encode_query(Query.of(_sentence(shelf.units[row]))).fields for row in drawn]
+    for lane in ("text", "figure_words"):
+        found[lane] = _bank_scores(shelf, lane, np.concatenate([one[lane] for one in asked]), drawn)
+    offsets = shelf.fields["image"].offsets
+    figures = rng.permutation(int(offsets[-1]))[:_BANK]
+    owners = np.searchsorted(offsets, figures, side="right") - 1
+    for lane in ("image", "image_tokens"):
+        if len(figures):
+            items = shelf.fields[lane].vectors[:, figures].transpose(1, 0, 2)
+            found[lane] = _bank_scores(shelf, lane, items, owners.tolist())
+    return found
+
+
+def _sentence(unit: Unit) -> str:
+    """Return the first sentence of a unit."""
+    return next(sentences(unit.passages[0].text, longest=300))
+
+
+def _bank_scores(shelf: Shelf, lane: str, queries: Vectors, owners: Sequence[int]) -> Scores:
+    one = np.ones(1, np.float32)
+    scores = np.stack([shelf.fields[lane].scores(query[None], one) for query in queries])
+    scores[np.arange(len(queries)), owners] = np.nan
+    return scores
+
+
+def _reciprocal_rank(fused: Scores, rows: Sequence[int]) -> float:
+    scores = np.nan_to_num(fused, nan=-np.inf)
+    best = scores[rows].max()
+    others = np.delete(scores, rows)
+    return float(1 / (1 + (others > best).sum() + (others == best).sum() / 2)) if np.isfinite(best) else 0.0
+
+
+def _compared(of_kind: Mapping[str, Sequence[float]]) -> dict[str, Any]:
+    before = of_kind["none"]
+    found: dict[str, Any] = {"questions": len(before), "mrr": float(np.mean(before))}
+    for name, after in of_kind.items():
+        if name != "none":
+            gain = bootstrap(np.subtract(after, before).tolist())
+            found[name] = [gain.mean, gain.low, gain.high]
+    return found
+
+
+def to_markdown(found: Mapping[str, Any]) -> str:
+    """Return what was measured as a page."""
+    lines = ["# Recentring and hub suppression: what they do to the MRR x 100", ""]
+    for name, kinds in found.items():
+        columns = [key for key in next(iter(kinds.values())) if key not in ("questions", "mrr")]
+        lines += [f"Manuals {name}:", "", "| kind | questions | none | " + " | ".join(columns) + " |"]
+        lines += ["|---" * (3 + len(columns)) + "|"]
+        for kind, values in sorted(kinds.items()):
+            cells = [
+                f"{100 * m:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
+                for m, low, high in (values[column] for column in columns)
+            ]
+            lines.append(
+                f"| {kind} | {values['questions']} | {100 * values['mrr']:.1f} | " + " | ".join(cells) + " |"
+            )
+        lines.append("")
+    return "\n".join([*lines, "    python -m benchmarks.search.honest_switches", ""])
+
+
+if __name__ == "__main__":
+    main()

@@ -25,7 +25,7 @@ import torch
 from benchmarks.measuring import described, machine
 from benchmarks.real_input.fetch import CACHE
 from benchmarks.search.honest_everyday import everyday
-from benchmarks.search.honest_libraries import Case, cases
+from benchmarks.search.honest_libraries import Case, cases, cases_of
 from benchmarks.search.honest_material import FITTED, HELD_OUT, Asked, manual, noise
 from benchmarks.search.honest_pictures import shown
 from plait import Query
@@ -33,9 +33,10 @@ from plait.encode.mini import MiniEncoder
 from plait.model.mini.configuration_mini import MiniConfig
 from plait.scoring.calibration import SIDES, Calibration
 from plait.search.calibration import judge
-from plait.train.mini.calibrating import fit_calibration
+from plait.train.mini.calibrating import balanced, fit_calibration
 
 RESULTS = Path(__file__).parents[1] / "results"
+TEST = "gimp-help-en"
 _NOISE = 40
 
 
@@ -68,7 +69,9 @@ def fit(encoder: MiniEncoder, cache: Path, pictures: Path, *, seed: int) -> Cali
         pictures: a folder with a model that never saw clip art, and the features of clip art.
     """
     every = list(asked_of(FITTED, encoder, cache, half=0, seed=seed))
-    examples = [case.example for case in every if case.answered or (case.origin != "own" and not case.covered)]
+    examples = [
+        case.example for case in every if case.answered or (case.origin != "own" and not case.covered)
+    ]
     print(f"fitting on {len(examples)} queries", file=sys.stderr)
     return fit_calibration(examples, shown(pictures, seed=seed))
 
@@ -77,6 +80,7 @@ def measure(encoder: MiniEncoder, cache: Path, *, seed: int) -> dict[str, Any]:
     """Return what the calibration of an encoder is worth on the other manuals, as JSON."""
     assert encoder.calibration is not None, "fit it first"
     every = list(asked_of(HELD_OUT, encoder, cache, half=1, seed=seed))
+    test = list(asked_of_test(encoder, cache, seed=seed))
     return {
         "model": {"name": encoder.name, "fingerprint": encoder.fingerprint},
         "seed": seed,
@@ -84,6 +88,7 @@ def measure(encoder: MiniEncoder, cache: Path, *, seed: int) -> dict[str, Any]:
         "measured on": list(HELD_OUT),
         "machine": machine(),
         "nothing": nothing(every, encoder.calibration),
+        TEST: nothing(test, encoder.calibration),
         "calibrated": calibrated(every, encoder.calibration),
         "kept": kept(every, encoder.calibration),
     }
@@ -99,6 +104,14 @@ def asked_of(
     return list(cases(manuals, elsewhere, encoder, seed=seed))
 
 
+def asked_of_test(encoder: MiniEncoder, cache: Path, *, seed: int) -> Sequence[Case]:
+    """Return what a library of the GIMP manual answers, which nothing was fitted, tuned or chosen on."""
+    work = cache / "honest"
+    test, *others = (manual(one, encoder, packages=cache, work=work) for one in (TEST, *HELD_OUT))
+    elsewhere = kept_queries(work / "everyday-1.pickle", lambda: _elsewhere(encoder, 1))
+    return list(cases_of(test, others, elsewhere, encoder, seed=seed))
+
+
 def _elsewhere(encoder: MiniEncoder, half: int) -> list[Asked]:
     questions = [Query.of(question) for question in everyday(half)]
     asked = [Asked("everyday", query, encoder.encode_query(query), frozenset()) for query in questions]
@@ -109,7 +122,7 @@ def kept_queries(path: Path, made: Callable[[], list[Asked]]) -> list[Asked]:
     """Return queries from the disk, made where they are not there."""
     if not path.is_file():
         path.write_bytes(pickle.dumps(made()))
-    found: list[Asked] = pickle.loads(path.read_bytes())  # noqa: S301 - written by this script
+    found: list[Asked] = pickle.loads(path.read_bytes())
     return found
 
 
@@ -128,7 +141,10 @@ def nothing(every: Sequence[Case], calibration: Calibration) -> dict[str, Any]:
     return {
         "groups": {
             name: {
-                "good, wrongly nothing": _share(none for case, none in own if among(case)),
+                "good, wrongly nothing": _share(none for case, none in own if among(case) and case.answered),
+                "with those whose answer is not among 20 hits": _share(
+                    none for case, none in own if among(case)
+                ),
                 "bad, nothing": _share(none for case, none in open_bad if among(case)),
                 "bad, nothing, with those whose words stand together": _share(
                     none for case, none in bad if among(case)
@@ -147,27 +163,33 @@ def nothing(every: Sequence[Case], calibration: Calibration) -> dict[str, Any]:
             size: {o: _share(n for c, n in open_bad if c.origin == o and c.size == size) for o in origins}
             for size in sizes
         },
-        "kinds": {kind: _share(none for case, none in own if case.kind == kind) for kind in kinds},
+        "kinds": {
+            kind: _share(none for case, none in own if case.kind == kind and case.answered) for kind in kinds
+        },
     }
 
 
 def calibrated(every: Sequence[Case], calibration: Calibration) -> dict[str, Any]:
-    """Return, by side, how far confidences of first hits are from the share of them that is good."""
+    """Return, by side, how far confidences of first hits are from the share of them that is good.
+
+    Queries that are answerable and ones that are not count the same in all.
+    """
     found: dict[str, Any] = {}
     for side in (*SIDES, "all"):
-        pairs = [
-            (_judged(case, calibration).confidences[0], bool(case.example.right[0]))
+        of_side = [
+            case
             for case in every
             if case.places and side in ("all", case.found.side) and (case.origin == "own" or not case.covered)
         ]
-        sure = np.array([confidence for confidence, _ in pairs])
-        good = np.array([right for _, right in pairs])
+        sure = np.array([_judged(case, calibration).confidences[0] for case in of_side])
+        good = np.array([case.example.right[0] for case in of_side])
+        counts = balanced([case.origin == "own" for case in of_side])
         bins = np.minimum((sure * 10).astype(int), 9)
-        rows = [(int((bins == b).sum()), sure[bins == b], good[bins == b]) for b in range(10)]
+        rows = [(counts[bins == b], sure[bins == b], good[bins == b]) for b in range(10) if (bins == b).any()]
         found[side] = {
-            "hits": len(pairs),
-            "error": float(sum(abs(s.mean() - g.mean()) * n for n, s, g in rows if n) / len(pairs)),
-            "bins": [[n, float(s.mean()), float(g.mean())] for n, s, g in rows if n],
+            "hits": len(of_side),
+            "error": float(sum(abs(((s - g) * n).sum()) for n, s, g in rows) / counts.sum()),
+            "bins": [[float(np.average(s, weights=n)), float(np.average(g, weights=n))] for n, s, g in rows],
         }
     return found
 
@@ -204,32 +226,42 @@ def to_markdown(found: dict[str, Any]) -> str:
     lines = [
         '# Confidences, and "nothing good found"',
         "",
-        f"plait-mini ({found['model']['fingerprint'][:12]}), seed {found['seed']}, {described(found['machine'])}. "
-        f"Fitted on {', '.join(found['fitted on'])}; measured on {', '.join(found['measured on'])}. Shares in "
-        "per cent, in brackets of how many queries.",
+        f"plait-mini ({found['model']['fingerprint'][:12]}), seed {found['seed']}, "
+        f"{described(found['machine'])}. Fitted on {', '.join(found['fitted on'])}; measured on "
+        f"{', '.join(found['measured on'])}. Shares in per cent, in brackets of how many queries.",
         "",
-        "| | answerable, wrongly nothing | not answerable, nothing | the same, with those whose words all "
-        "stand in one unit |",
-        "|---|---|---|---|",
+        *_nothing_tables(none),
+        "",
+        f"{TEST}, which nothing was fitted, tuned or chosen on:",
+        "",
+        *_nothing_tables(found[TEST]),
     ]
-    for name, values in none["groups"].items():
-        lines.append(f"| {name} | " + " | ".join(_cell(value) for value in values.values()) + " |")
-    lines += ["", "Not answerable, answered nothing, by where the query is from:", ""]
-    lines += ["| | other manual | everyday | noise |", "|---|---|---|---|"]
-    for name, values in {**none["origins"], **none["origins by size"]}.items():
-        lines.append(f"| {name} | " + " | ".join(_cell(value) for value in values.values()) + " |")
-    lines += ["", "Answerable, wrongly nothing, by kind:", "", "| kind | |", "|---|---|"]
-    lines += [f"| {kind} | {_cell(value)} |" for kind, value in none["kinds"].items()]
     lines += ["", "Confidence of the first hit against the share that is good:", ""]
     lines += ["| | queries | mean difference | bins: confidence -> good |", "|---|---|---|---|"]
     for side, values in found["calibrated"].items():
-        bins = ", ".join(f"{100 * s:.0f} -> {100 * g:.0f}" for _, s, g in values["bins"])
+        bins = ", ".join(f"{100 * s:.0f} -> {100 * g:.0f}" for s, g in values["bins"])
         lines.append(f"| {side} | {values['hits']} | {100 * values['error']:.1f} | {bins} |")
     lines += ["", "| answerable | hits kept of 20, median | answers kept |", "|---|---|---|"]
     for side, values in found["kept"].items():
         lines.append(f"| {side} | {values['hits, median']:.0f} | {_cell(values['answers among them'])} |")
     lines += ["", "    python -m benchmarks.search.honest measure", ""]
     return "\n".join(lines)
+
+
+def _nothing_tables(none: dict[str, Any]) -> list[str]:
+    lines = [
+        "| | answerable, wrongly nothing | with those whose answer is not among 20 hits | not answerable, "
+        "nothing | with those whose words all stand in one unit |",
+        "|---|---|---|---|---|",
+    ]
+    for name, values in none["groups"].items():
+        lines.append(f"| {name} | " + " | ".join(_cell(value) for value in values.values()) + " |")
+    lines += ["", "Not answerable, nothing, by where the query is from:", ""]
+    lines += ["| | other manual | everyday | noise |", "|---|---|---|---|"]
+    for name, values in {**none["origins"], **none["origins by size"]}.items():
+        lines.append(f"| {name} | " + " | ".join(_cell(value) for value in values.values()) + " |")
+    lines += ["", "Answerable, wrongly nothing, by kind:", "", "| kind | |", "|---|---|"]
+    return lines + [f"| {kind} | {_cell(value)} |" for kind, value in none["kinds"].items()]
 
 
 def _cell(value: Sequence[float]) -> str:

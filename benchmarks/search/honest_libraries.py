@@ -66,7 +66,9 @@ class Shelf:
         parts: manuals, and which of their units.
     """
 
-    def __init__(self, name: str, size: Size, parts: Sequence[tuple[Manual, Sequence[int]]], encoder: Encoder):
+    def __init__(
+        self, name: str, size: Size, parts: Sequence[tuple[Manual, Sequence[int]]], encoder: Encoder
+    ):
         self.name, self.size, self._encoder = name, size, encoder
         self.units = [manual.units[row] for manual, rows in parts for row in rows]
         vectors = [manual.vectors[row] for manual, rows in parts for row in rows]
@@ -123,7 +125,7 @@ class Shelf:
             found.side,
             found.values,
             good,
-            tuple(found.of_place(one) for one in said),
+            _each(found.of_places(said)) if said else (),
             tuple(bool(near[row]) for row in places),
         )
         text = " ".join(asked.query.texts)
@@ -140,6 +142,12 @@ class Shelf:
             around = slice(max(0, row - _NEAR), row + _NEAR + 1)
             near[around] |= self._owners[around] == self._owners[row]
         return near
+
+
+def _each(values: Mapping[str, NDArray[np.float32]]) -> tuple[dict[str, float], ...]:
+    """Return one mapping of numbers for each place."""
+    size = len(values["behind"])
+    return tuple({name: float(column[at]) for name, column in values.items()} for at in range(size))
 
 
 def cases(
@@ -169,6 +177,18 @@ def cases(
         own = [one for manual in kept for one in manual.asked]
         yield from _asked(shelf, [own[at] for at in rng.permutation(len(own))[:500]], "own")
         yield from _elsewhere(shelf, elsewhere)
+
+
+def cases_of(
+    manual: Manual, others: Sequence[Manual], elsewhere: Sequence[Asked], encoder: Encoder, *, seed: int
+) -> Iterator[Case]:
+    """Yield what a library of one manual finds."""
+    shelf = _whole(manual, encoder)
+    yield from _asked(shelf, manual.asked, "own")
+    foreign = [one for other in others for one in other.asked]
+    drawn = np.random.default_rng(seed).permutation(len(foreign))[:400]
+    yield from _asked(shelf, [foreign[at] for at in drawn], "other manual")
+    yield from _elsewhere(shelf, elsewhere)
 
 
 def _asked(shelf: Shelf, asked: Sequence[Asked], origin: Origin) -> Iterator[Case]:

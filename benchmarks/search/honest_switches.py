@@ -61,7 +61,7 @@ def measure(manuals: Sequence[Manual], encoder: MiniEncoder, *, seed: int) -> di
     shelves += [Shelf("all", "all manuals", [(one, range(len(one.units))) for one in manuals], encoder)]
     for shelf in shelves:
         changes = switches(shelf, encoder, seed=seed)
-        for one in (one for manual in manuals for one in manual.asked):
+        for one in (asked for each in manuals for asked in each.asked):
             rows = [shelf.rows[unit] for unit in one.relevant if unit in shelf.rows]
             if not rows:
                 continue

@@ -62,6 +62,7 @@ def main() -> None:
     options.add_argument("--cache", type=Path, default=CACHE, help="where packages are unpacked")
     options.add_argument("--manuals", nargs="+", default=MANUALS)
     options.add_argument("--pairs", type=int, default=100)
+    options.add_argument("--methods", nargs="+", default=("gated", "zsum"))
     asked = options.parse_args()
     encoder = MiniEncoder.load(threads=1)
     print("| manual | method | asked | unwanted of 10 | found in 10 | reciprocal rank |")
@@ -71,7 +72,7 @@ def main() -> None:
         pairs = paired(made, asked.pairs)
         with tempfile.TemporaryDirectory() as folder:
             searcher = Searcher(encoder, stored(made, encoder, Path(folder)))
-            for method in ("gated", "zsum", "rrf"):
+            for method in asked.methods:
                 for form in ("both", "without", "alone", "alone_without"):
                     cells = measured(searcher, pairs, form, method)
                     print(f"| {name} | {method} | {form} | {cells} |", flush=True)

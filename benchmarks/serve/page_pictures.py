@@ -67,6 +67,7 @@ def _crop(page: Page) -> None:
     page.set_input_files("#file", RING)
     page.fill("#text", _QUESTION)
     page.get_by_role("button", name="Choose a region").click()
+    page.wait_for_selector("#cropper[open]")
     room = page.locator("#cropper-surface").bounding_box()
     assert room is not None
     page.mouse.move(room["x"] + room["width"] * 0.02, room["y"] + room["height"] * 0.08)

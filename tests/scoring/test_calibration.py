@@ -9,7 +9,9 @@ from plait.scoring.calibration import Calibration, Logistic, SideCalibration
 
 
 def calibration() -> Calibration:
-    side = SideCalibration(Logistic(-1.0, {"text": 2.0}), Logistic(0.5, {}), Logistic(0.0, {"answerable": 1.0}), 0.3, 0.1)
+    side = SideCalibration(
+        Logistic(-1.0, {"text": 2.0}), Logistic(0.5, {}), Logistic(0.0, {"answerable": 1.0}), 0.3, 0.1
+    )
     return Calibration(side, side, side, shown=Logistic(-4.0, {"figure_words": 9.0}))
 
 

@@ -75,10 +75,11 @@ def test_a_place_is_compared_with_all_units() -> None:
     it = found()
     nats = [7.5, 2.0, 7.0]
     total = math.log(sum(math.exp(one - 7.5) for one in nats))
-    place = it.of_place({"text": 0.2, "bm25": 0.0, "figure_words": 0.1})
-    assert place["behind"] == pytest.approx(-5.5, abs=1e-5)
-    assert place["posterior"] == pytest.approx(-5.5 - total, abs=1e-5)
-    assert it.of_place({"bm25": 0.0, "figure_words": 0.4})["behind"] == pytest.approx(-0.5, abs=1e-5)
+    values = it.of_places(
+        [{"text": 0.2, "bm25": 0.0, "figure_words": 0.1}, {"bm25": 0.0, "figure_words": 0.4}]
+    )
+    assert values["behind"] == pytest.approx([-5.5, -0.5], abs=1e-5)
+    assert values["posterior"] == pytest.approx([-5.5 - total, -0.5 - total], abs=1e-5)
 
 
 def test_units_outside_a_filter_do_not_count() -> None:
@@ -162,7 +163,7 @@ def test_a_model_without_calibration_judges_nothing() -> None:
 
 
 TOPICS = {
-    "Chisels": "Grind the bevel of a chisel on the coarse stone, then hone it on the fine stone until it shines.",
+    "Chisels": "Grind the bevel of a chisel on the coarse stone, then hone it on the fine stone.",
     "Saws": "File every second tooth of the saw, turn it round, and file the other teeth at the same angle.",
     "Planes": "Set the iron of the plane so that it takes a shaving as thin as paper from the whole width.",
     "Glue": "Hide glue is soaked overnight and heated in a water bath; it must never boil.",

@@ -216,6 +216,11 @@ def test_a_hit_is_explained_as_json_and_as_a_form(shared: Service, ids: dict[str
     assert as_json["id"] == hit
     assert [word["text"] for word in as_json["words"] if word["by"] == "word"] == ["safety", "valve"]
     assert set(as_json["parts"]) == {"text 1", "image 1"}
+    pictured = {"request": {"query": {"images": words["images"]}}, "id": hit}
+    heat = said(shared.client.post("/explain", json=pictured))["heat"]
+    assert heat is None or shared.client.get(heat["picture"]).content == brown
+    whole = {"request": {"query": {"texts": ["valve"]}, "kind": "document"}, "id": ids["The valve"]}
+    assert said(shared.client.post("/explain", json=whole))["page_picture"] is None
     nobody = {"request": {"query": {"texts": ["valve"]}}, "id": "nobody:0"}
     assert said(shared.client.post("/explain", json=nobody), 400)["kind"] in ("InputError", "QueryError")
 

@@ -6,7 +6,10 @@
 ├── store/          the LanceDB table of units
 ├── pictures/ab/    figures and page images, named by the sha256 of their bytes
 ├── spool/          what readers write before it is stored; emptied by the next writer
-└── lock            held by the one process that writes
+├── lock            held by the one process that writes
+├── feedback/       what people said of hits
+└── of a service:   token, keys.json, audit/, uploads/ (files sent to it), jobs/ (those being added),
+                    tenants/NAME/.plait, libraries of their own
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from plait.library.manifest import Manifest
 from plait.schema import Picture
 
 NAME = ".plait"
+TENANTS = "tenants"  # folder of the libraries of a service's tenants
 
 
 class LibraryFolder:
@@ -171,8 +175,13 @@ class LibraryFolder:
         return gone
 
     def bytes_on_disk(self) -> int:
-        """Return the size of everything in the folder; what snapshots share with it counts once."""
-        files = (file.stat() for file in self.path.rglob("*") if file.is_file())
+        """Return the size of everything in the folder; what snapshots share with it counts once.
+
+        Tenants' libraries are others', and do not count.
+        """
+        own = (here for here in self.path.iterdir() if here.name != TENANTS)
+        every = (file for here in own for file in ([here] if here.is_file() else here.rglob("*")))
+        files = (file.stat() for file in every if file.is_file())
         return sum({(one.st_dev, one.st_ino): one.st_size for one in files}.values())
 
 

@@ -7,10 +7,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+import numpy as np
+
 from plait.errors import InputError
 
+Array = Any  # a number, or numpy.ndarray
 Side = Literal["text", "image", "both"]  # what a query asks with
 SIDES: tuple[Side, ...] = ("text", "image", "both")
+_SURE = 700.0  # odds beyond which exp has no number
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,21 +28,21 @@ class Logistic:
     bias: float
     weights: Mapping[str, float]
 
-    def odds(self, values: Mapping[str, float]) -> float:
-        """Return the logarithm of the odds, 0 for even ones.
+    def odds(self, values: Mapping[str, Array]) -> Array:
+        """Return the logarithm of the odds, 0 for even ones: a number, or (n,) of (n,) numbers.
 
         Raises:
             KeyError: a number that has a weight is not there.
         """
         return self.bias + sum(weight * values[name] for name, weight in self.weights.items())
 
-    def chance(self, values: Mapping[str, float]) -> float:
-        """Return a number in [0, 1].
+    def chance(self, values: Mapping[str, Array]) -> Array:
+        """Return a number in [0, 1], or (n,) of (n,) numbers.
 
         Raises:
             KeyError: as `odds`.
         """
-        return 1 / (1 + math.exp(-max(-700.0, min(700.0, self.odds(values)))))
+        return 1 / (1 + np.exp(-np.clip(self.odds(values), -_SURE, _SURE)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +64,13 @@ class SideCalibration:
     least: float
     distant: float
 
-    def confidence(self, query: Mapping[str, float], place: Mapping[str, float]) -> float:
-        """Return how likely a hit is good, in [0, 1].
+    def confidence(self, query: Mapping[str, float], place: Mapping[str, Array]) -> Array:
+        """Return how likely a hit is good, in [0, 1]; (n,) of (n,) numbers.
 
         Args:
             query, place: the numbers that `answerable` and `right` read.
         """
-        odds = {"answerable": self.answerable.odds(query), "right": self.right.odds(place)}
-        return self.hit.chance(odds)
+        return self.hit.chance({"answerable": self.answerable.odds(query), "right": self.right.odds(place)})
 
 
 @dataclass(frozen=True, slots=True)

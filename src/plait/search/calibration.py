@@ -97,17 +97,15 @@ def judge(found: Found, places: Sequence[Mapping[str, float]], calibration: Cali
         places: what each lane says of each place, best place first.
     """
     side = calibration.of(found.side)
-    answerable = side.answerable.chance(found.values)
-    wordless = [found.side == "text" and "text" not in lanes for lanes in places]
-    confidences = tuple(
-        calibration.shown.chance(found.shown(lanes))
-        if silent
-        else side.confidence(found.values, found.of_place(lanes))
-        for lanes, silent in zip(places, wordless, strict=True)
-    )
+    answerable = float(side.answerable.chance(found.values))
+    if not places:
+        return Judgement(answerable, (), 0)
+    values = found.of_places(places)
+    wordless = np.array([found.side == "text" and "text" not in lanes for lanes in places])
+    chances = np.where(wordless, calibration.shown.chance(values), side.confidence(found.values, values))
+    confidences = tuple(float(chance) for chance in chances)
     # Words find pictures that nothing is written about too weakly to say that the right one is not there.
-    is_sure = not any(wordless[:1])
-    if is_sure and answerable < side.least:
+    if answerable < side.least and not wordless[0]:
         return Judgement(answerable, confidences, 0)
     return Judgement(answerable, confidences, _kept(confidences, side.distant))
 
@@ -166,18 +164,21 @@ class Found:
         total = math.log(max(1.0, float(np.nansum(np.exp(nats - best)))))
         return cls(side, values, weight, mean, best, total, mixture)
 
-    def of_place(self, lanes: Mapping[str, float]) -> Values:
-        """Return what `right` reads."""
-        scores = {lane: np.array([score], np.float32) for lane, score in lanes.items()}
-        nats = float(likelihood(scores, self.mixture, mean_text=self.mean_text)[0])
-        behind = min(0.0, nats - self.best)
-        values = {lane: lanes.get(lane, _NONE) for lane in (*_OF_TEXT, *_OF_IMAGE)}
-        values["bm25"] /= self.weight
-        return {**values, "behind": behind, "posterior": behind - self.total}
-
-    def shown(self, lanes: Mapping[str, float]) -> Values:
-        """Return what `shown` reads."""
-        return {"figure_words": lanes.get("figure_words", _NONE), "units": self.values["units"]}
+    def of_places(self, places: Sequence[Mapping[str, float]]) -> dict[str, NDArray[np.float32]]:
+        """Return name -> (places,) numbers, what `right` and `shown` read."""
+        names = {lane for lanes in places for lane in lanes}
+        said = {name: np.array([lanes.get(name, np.nan) for lanes in places], np.float32) for name in names}
+        behind = np.minimum(likelihood(said, self.mixture, mean_text=self.mean_text) - self.best, 0)
+        every = (*_OF_TEXT, *_OF_IMAGE, "figure_words")
+        none = np.full(len(places), _NONE, np.float32)
+        values = {name: np.nan_to_num(said[name], nan=_NONE) if name in said else none for name in every}
+        return {
+            **values,
+            "bm25": values["bm25"] / np.float32(self.weight),
+            "units": np.full(len(places), self.values["units"], np.float32),
+            "behind": behind,
+            "posterior": behind - np.float32(self.total),
+        }
 
 
 def likelihood(
@@ -197,7 +198,7 @@ def likelihood(
         text = lanes["text"]
         nats += np.float32(mixture.text) * np.where(np.isnan(text), np.float32(mean_text), text)
     if "bm25" in lanes:
-        nats += np.float32(mixture.bm25) * lanes["bm25"]
+        nats += np.float32(mixture.bm25) * np.nan_to_num(lanes["bm25"], nan=_NONE)
     if "figure_words" in lanes and mixture.figure_words:
         shown = np.float32(mixture.figure_words) * lanes["figure_words"] + np.float32(mixture.figure_bias)
         nats = np.fmax(nats, shown)

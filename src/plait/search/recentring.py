@@ -1,4 +1,4 @@
-"""Scores of units of text, of figures and of both, moved to one centre, so that their kind alone decides nothing.
+"""Scores of units of text, of figures and of both, moved to one centre: their kind alone decides nothing.
 
 What an encoder makes of words and of pictures lies in two places of its space, so a lane may score all units
 of one kind higher than those of another whatever is asked. For each lane, the units are grouped by which

@@ -84,9 +84,9 @@ class Unwanted:
 
     def _shared_in(self, lane: str, beside: Asked) -> float:
         if lane == BM25:
-            ours, theirs = self.asked.word_weights(), beside.word_weights()
-            common = sum(weight for word, weight in ours.items() if word in theirs)
-            return common / sum(theirs.values()) if common else 0.0
+            words = beside.word_weights()
+            common = sum(weight for word, weight in self.asked.word_weights().items() if word in words)
+            return common / sum(words.values()) if common else 0.0
         some = self._some
         ours, theirs = self.asked.exact_scores(lane, some), beside.exact_scores(lane, some)
         there = ~np.isnan(ours) & ~np.isnan(theirs)
@@ -104,11 +104,10 @@ class Unwanted:
 
     def _background(self, lane: str) -> float:
         """Return a vector field's; it does not depend on filters, nor on how the field is kept."""
-        scores = {lane: self.asked.exact_scores(lane, self._some)}
+        scores = self.asked.exact_scores(lane, self._some)
         if self.beside is not None and self._shared.get(lane):
-            scores = self._apart(scores, {lane: self.beside.exact_scores(lane, self._some)})
-        there = scores[lane][~np.isnan(scores[lane])]
-        return usual(there.astype(np.float64)) + _ROUNDING
+            scores = self._apart({lane: scores}, {lane: self.beside.exact_scores(lane, self._some)})[lane]
+        return usual(scores[~np.isnan(scores)].astype(np.float64)) + _ROUNDING
 
     @property
     def _some(self) -> NDArray[np.intp]:

@@ -20,12 +20,10 @@ from starlette.requests import Request
 
 from plait.encode.base import Encoder
 from plait.library import Library
-from plait.library.folder import NAME
+from plait.library.folder import NAME, TENANTS
 from plait.serve.desk import Desk
 from plait.serve.feedback import RecentQueries
 from plait.serve.keys import tenant_named
-
-FOLDER = "tenants"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +136,7 @@ def tenant_folder(folder: Path, tenant: str) -> Path:
     Raises:
         InputError: the tenant's name is none.
     """
-    return folder / FOLDER / tenant_named(tenant) / NAME
+    return folder / TENANTS / tenant_named(tenant) / NAME
 
 
 def tenants(folder: Path) -> list[str]:
@@ -147,4 +145,4 @@ def tenants(folder: Path) -> list[str]:
     Args:
         folder: the owner's `.plait`.
     """
-    return sorted(file.parent.parent.name for file in (folder / FOLDER).glob(f"*/{NAME}/library.json"))
+    return sorted(file.parent.parent.name for file in (folder / TENANTS).glob(f"*/{NAME}/library.json"))

@@ -85,6 +85,7 @@ def test_a_picture_dropped_on_search_is_asked_and_several_may_be(page: Page, sit
 def test_a_region_drawn_on_a_picture_is_what_is_asked(page: Page, site: Site) -> None:
     page.set_input_files("#file", RING)
     page.get_by_role("button", name="Choose a region").click()
+    expect(page.locator("#cropper")).to_be_visible()
     surface = page.locator("#cropper-surface").bounding_box()
     assert surface is not None
     with answered(page):
@@ -105,6 +106,7 @@ def test_a_region_drawn_on_a_picture_is_what_is_asked(page: Page, site: Site) ->
 def test_a_region_is_drawn_by_keys_alone(page: Page, site: Site) -> None:
     page.set_input_files("#file", RING)
     page.get_by_role("button", name="Choose a region").press("Enter")
+    expect(page.locator("#cropper")).to_be_visible()
     for key in ("ArrowRight", "ArrowRight", "ArrowUp", "Shift+ArrowRight", "Shift+ArrowDown"):
         page.keyboard.press(key)  # the first begins with one in the middle
     expect(page.locator("#cropper .region")).to_have_attribute(
@@ -427,6 +429,7 @@ def test_nothing_keeps_those_out_who_see_or_hear_otherwise(opened: Opened, width
     assert faults(page) == []
     page.set_input_files("#file", RING)
     page.get_by_role("button", name="Choose a region").click()
+    expect(page.locator("#cropper")).to_be_visible()
     page.keyboard.press("ArrowRight")
     assert faults(page) == []
     page.keyboard.press("Escape")

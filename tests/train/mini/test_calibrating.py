@@ -76,7 +76,9 @@ def test_odds_of_two_numbers_are_found_again() -> None:
 def test_balanced_labels_have_even_odds() -> None:
     values = [{"text": 0.0}] * 90 + [{"text": 0.0}] * 10
     labels = [False] * 90 + [True] * 10
-    assert fit_logistic(values, labels, ("text",), counts=balanced(labels)).chance({"text": 0.0}) == pytest.approx(0.5)
+    assert fit_logistic(values, labels, ("text",), counts=balanced(labels)).chance(
+        {"text": 0.0}
+    ) == pytest.approx(0.5)
     assert fit_logistic(values, labels, ("text",)).chance({"text": 0.0}) == pytest.approx(0.1, abs=1e-3)
 
 

@@ -61,12 +61,12 @@ def takes(name: str, form: Schema | None = None) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": content}}
 
 
-def takes_files() -> dict[str, Any]:
-    """Return what a route takes that is sent files."""
+def takes_files(most: int) -> dict[str, Any]:
+    """Return what a route takes that is sent files, so many at most."""
     file = {"type": "string", "format": "binary"}
     form = {
         "type": "object",
-        "properties": {"file": {"type": "array", "items": file, "minItems": 1, "maxItems": 100}},
+        "properties": {"file": {"type": "array", "items": file, "minItems": 1, "maxItems": most}},
         "required": ["file"],
         "additionalProperties": False,
     }

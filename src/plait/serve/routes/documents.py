@@ -25,7 +25,7 @@ from plait.serve.shelves import shelf_of
 from plait.serve.showing import shown_part
 from plait.serve.uploads import forget_upload, safe_name
 
-MAX_FILES = 100  # of one request
+_MAX_FILES = 100  # of one request
 _MAX_SAID = 4000  # characters of what is said of files that failed
 _MAX_WAIT = 60  # seconds; below the time after which proxies give up
 _DocumentId = Annotated[str, Path(max_length=500)]
@@ -55,7 +55,7 @@ def routes(house: House) -> APIRouter:
         "/documents",
         status_code=202,
         responses={**answers("JobList", 400, 422, 507), **answers("JobList", status=202)},
-        openapi_extra=takes_files(),
+        openapi_extra=takes_files(_MAX_FILES),
     )
     async def send(
         request: Request,
@@ -131,7 +131,7 @@ async def _accepted(request: Request, jobs: Jobs) -> list[Job]:
         Refusal: they cannot be kept.
     """
     try:
-        async with request.form(max_files=MAX_FILES, max_fields=1) as form:
+        async with request.form(max_files=_MAX_FILES, max_fields=1) as form:
             files = [file for name, file in form.multi_items() if name == "file"]
             sent = [(safe_name(file.filename or ""), file) for file in files if isinstance(file, UploadFile)]
             if not sent or len(sent) < len(form.multi_items()):

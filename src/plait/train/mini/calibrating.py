@@ -42,7 +42,7 @@ class Example:
         side: what was asked with.
         values: as of `search.calibration.Found`.
         good: whether the library answers it.
-        places: of the first hits, as of `Found.of_place`.
+        places: of the first hits, as of `Found.of_places`.
         right: which of them are good.
     """
 
@@ -93,7 +93,8 @@ def fit_logistic(
 def balanced(labels: Sequence[bool]) -> Numbers:
     """Return (labels,) counts with which both labels count the same in all."""
     truth = np.array(labels, np.bool_)
-    return np.where(truth, 0.5 / truth.mean(), 0.5 / (1 - truth.mean()))
+    counts: Numbers = np.where(truth, 0.5 / truth.mean(), 0.5 / (1 - truth.mean()))
+    return counts
 
 
 def _newton(matrix: Numbers, truth: Numbers, counts: Numbers) -> tuple[float, Numbers]:

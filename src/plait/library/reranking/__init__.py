@@ -1,0 +1,1 @@
+"""Rerankers that need models or an endpoint, and the names that a user gives them."""

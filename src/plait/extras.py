@@ -12,6 +12,7 @@ _EXTRA_OF = {
     "fastapi": "serve",
     "uvicorn": "serve",
     "python_multipart": "serve",
+    "prometheus_client": "serve",
     "mcp": "mcp",
     "pytrec_eval": "eval",
     "mteb": "mteb",
@@ -28,6 +29,9 @@ _EXTRA_OF = {
     "onnxruntime": "ocr",
     "pi_heif": "heic",
     "cv2": "video",
+    "langchain_core": "langchain",
+    "llama_index": "llama-index",
+    "haystack": "haystack",
 }
 
 

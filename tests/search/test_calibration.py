@@ -84,7 +84,9 @@ def test_a_place_is_compared_with_all_units() -> None:
 
 def test_units_outside_a_filter_do_not_count() -> None:
     lanes = {name: lane(*there[:2], NAN) for name, there in LANES.items()}
-    assert found(lanes=lanes).values["units"] == pytest.approx(math.log(2))
+    it = found(lanes=lanes)
+    assert it.values["units"] == pytest.approx(math.log(2))
+    assert it.total == pytest.approx(math.log(1 + math.exp(2.0 - 7.5)))
 
 
 def test_likelihood_is_nearly_that_of_the_mixture() -> None:

@@ -36,7 +36,8 @@ class HeatMap:
         rows, columns: of the grid.
         values: row by row from the top left, in [0, 1], of the strongest.
         box: place of the figure on its page; None where unknown.
-        query_box: the region of the query's image that the strongest field looks like; None where unknown.
+        query_image: the part of the query whose image the strongest field answers: "image 1", "like 1".
+        query_box: the region of that image that it looks like; None where unknown.
     """
 
     picture: str
@@ -44,6 +45,7 @@ class HeatMap:
     columns: int
     values: tuple[float, ...]
     box: Box | None = None
+    query_image: str = ""
     query_box: Box | None = None
 
 
@@ -56,6 +58,7 @@ class Explanation:
 
     Attributes:
         id: of the hit, as `Hit.id`.
+        unit_id: the unit that is shown for it.
         score, confidence: as of the hit.
         parts: "text 1", "image 1", "like 1" ... -> its share.
         lanes: lane -> its share.
@@ -70,6 +73,7 @@ class Explanation:
     """
 
     id: str
+    unit_id: str
     score: float
     confidence: float | None = None
     parts: Mapping[str, float] = field(default_factory=dict)

@@ -168,6 +168,8 @@ class Found:
         """Return name -> (places,) numbers, what `right` and `shown` read."""
         names = {lane for lanes in places for lane in lanes}
         said = {name: np.array([lanes.get(name, np.nan) for lanes in places], np.float32) for name in names}
+        if "bm25" in said:
+            said["bm25"] = np.nan_to_num(said["bm25"], nan=_NONE)
         behind = np.minimum(likelihood(said, self.mixture, mean_text=self.mean_text) - self.best, 0)
         every = (*_OF_TEXT, *_OF_IMAGE, "figure_words")
         none = np.full(len(places), _NONE, np.float32)
@@ -186,7 +188,8 @@ def likelihood(
 ) -> NDArray[np.float32]:
     """Return (N,) nats as `scoring.mixture` has them, within 0.7 each time that two explanations are equal.
 
-    The larger of two likelihoods stands for their sum, which takes an eighth of the time.
+    The larger of two likelihoods stands for their sum, which takes an eighth of the time. NaN for a unit
+    outside a filter, if words were asked for.
 
     Args:
         lanes: lane -> (N,) scores.
@@ -198,7 +201,7 @@ def likelihood(
         text = lanes["text"]
         nats += np.float32(mixture.text) * np.where(np.isnan(text), np.float32(mean_text), text)
     if "bm25" in lanes:
-        nats += np.float32(mixture.bm25) * np.nan_to_num(lanes["bm25"], nan=_NONE)
+        nats += np.float32(mixture.bm25) * lanes["bm25"]
     if "figure_words" in lanes and mixture.figure_words:
         shown = np.float32(mixture.figure_words) * lanes["figure_words"] + np.float32(mixture.figure_bias)
         nats = np.fmax(nats, shown)

@@ -29,7 +29,7 @@ from plait.serve.openapi import add_openapi
 from plait.serve.problems import add_problems
 from plait.serve.routes import counting, documents, explaining, health, jobs, pages, searching, units
 from plait.serve.routes.house import House
-from plait.serve.shelves import Shelves, tenant_folder, tenants
+from plait.serve.shelves import Shelves
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _LIMITS = Limits()
@@ -124,13 +124,7 @@ def _resume(workshop: Workshop, library: Library) -> None:
     """Make a library that holds nothing searchable, and go on with what was sent to it and to its tenants."""
     if not (library.folder / "library.json").exists():
         library.add_documents(())
-    workshop.jobs(library)
-    for tenant in tenants(library.folder):
-        try:
-            with Library(tenant_folder(library.folder, tenant), settings=library.settings) as other:
-                workshop.jobs(other)
-        except PlaitError:  # one that is damaged is its own tenant's trouble
-            _log.exception("what was sent by tenant %s cannot be gone on with", tenant)
+    workshop.resume(library)
 
 
 async def _warm(shelves: Shelves) -> None:
@@ -138,5 +132,5 @@ async def _warm(shelves: Shelves) -> None:
     try:
         async with shelves.using("") as shelf:
             await shelf.desk.warm()
-    except PlaitError:  # each search will say so too
-        _log.exception("the library cannot be searched")
+    except PlaitError as error:  # each search will say so too
+        _log.error("the library cannot be searched: %s", error)

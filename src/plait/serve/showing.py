@@ -33,13 +33,11 @@ def shown_answer(answer: Answer) -> Json:
 
 
 def shown_explanation(explanation: Explanation) -> Json:
-    """Return an explanation's JSON form; that of a whole document has no unit to ask for its pictures."""
-    unit_id = unit_of(explanation.id)
-    is_of_unit = ":" in unit_id
+    """Return an explanation's JSON form."""
     values = explanation.to_dict()
     if explanation.heat is not None:
-        values["heat"]["picture"] = _picture(unit_id, explanation.heat.picture) if is_of_unit else None
-    return {**values, "page_picture": _page(unit_id) if explanation.page_picture and is_of_unit else None}
+        values["heat"]["picture"] = _picture(explanation.unit_id, explanation.heat.picture)
+    return {**values, "page_picture": _page(explanation.unit_id) if explanation.page_picture else None}
 
 
 def shown_part(part: Part) -> Json:

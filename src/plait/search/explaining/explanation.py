@@ -48,6 +48,7 @@ class _Explaining:
         lanes = self._falls({lane: Trial({lane: self._leaving.usual(lane)}) for lane in self.place.lanes})
         return Explanation(
             id=self.hit.id,
+            unit_id=self.hit.unit_id,
             score=self.hit.score,
             confidence=self.hit.confidence,
             parts=shares(self._falls(self._without_parts())),

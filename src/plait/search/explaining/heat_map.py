@@ -46,6 +46,7 @@ def heat_map(searcher: Searcher, ranking: Ranking, place: Place, unit: Callable[
         columns=grid[1],
         values=tuple(round(float(value), 4) for value in found.values),
         box=figure.box,
+        query_image=_query_image(ranking, found),
         query_box=_query_box(ranking, found, grid),
     )
 
@@ -67,6 +68,13 @@ def _other_figures(searcher: Searcher, ranking: Ranking, place: Place, field: st
     there = there[there != place.row]
     some = there[np.linspace(0, len(there) - 1, min(MOST_USUAL, len(there))).astype(np.intp)]
     return [figures[0] for figures in searcher.snapshot.item_vectors(field, some.tolist()) if len(figures)]
+
+
+def _query_image(ranking: Ranking, found: Heat) -> str:
+    """Return the part of the query that the strongest place answers."""
+    weights = ranking.query.image_weights
+    wanted = [name for name, weight in zip(ranking.image_origins, weights, strict=True) if weight > 0]
+    return wanted[found.part]
 
 
 def _query_box(ranking: Ranking, found: Heat, grid: Grid) -> Box:

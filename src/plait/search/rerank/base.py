@@ -148,9 +148,29 @@ def reranked(ranking: Ranking, rerankers: Sequence[Reranker], searcher: Searcher
     What the lanes said of each place stays as it is.
     """
     for reranker in rerankers if len(ranking.places) > 1 else ():
-        scores = reranker.scores(_shortlist(ranking, searcher))
-        ranking = replace(ranking, places=_in_order(ranking.places, scores, reranker.share))
+        scores = reranker.scores(shortlist(ranking, searcher))
+        ranking = replace(ranking, places=in_order(ranking.places, scores, reranker.share))
     return ranking
+
+
+def in_order(places: Sequence[Place], scores: Scores, share: float) -> list[Place]:
+    """Return the places, the first of them in the order of the weighted sum of their old and new scores.
+
+    Both are standardised; of a place without a new one, the old counts alone.
+
+    Args:
+        places: best first.
+        scores: (C,) new ones of the first places, NaN for none.
+        share: of the new ones, in [0, 1].
+    """
+    first, rest = places[: len(scores)], places[len(scores) :]
+    old = np.array([place.score for place in first], np.float64)
+    before, said = standardised(old), standardised(scores)
+    both = np.where(np.isnan(said), before, (1 - share) * before + share * said)
+    scale = np.ptp(old) / np.ptp(both) if np.ptp(both) > 0 else 0.0
+    fitted = old.max() - scale * (both.max() - both)
+    order = np.argsort(-both, kind="stable").tolist()
+    return [*(replace(first[at], score=float(fitted[at])) for at in order), *rest]
 
 
 def standardised(scores: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -164,7 +184,8 @@ def standardised(scores: NDArray[np.floating]) -> NDArray[np.float64]:
     return standard
 
 
-def _shortlist(ranking: Ranking, searcher: Searcher) -> Shortlist:
+def shortlist(ranking: Ranking, searcher: Searcher) -> Shortlist:
+    """Return the first places of a ranking, to be scored again."""
     places = ranking.places[:TOP]
     units = searcher.snapshot.units([place.row for place in places])
     candidates = [
@@ -178,18 +199,3 @@ def _shortlist(ranking: Ranking, searcher: Searcher) -> Shortlist:
 
 def _opened_from(folder: Path | None, picture: Picture) -> Picture:
     return picture if folder is None else replace(picture, path=str(folder / picture.path))
-
-
-def _in_order(places: Sequence[Place], scores: Scores, share: float) -> list[Place]:
-    """Return the places with as many of the first as there are scores in a new order.
-
-    Both scores are standardised and added by their shares; of a place without a new one, the old counts alone.
-    """
-    first, rest = places[: len(scores)], places[len(scores) :]
-    old = np.array([place.score for place in first], np.float64)
-    before, said = standardised(old), standardised(scores)
-    both = np.where(np.isnan(said), before, (1 - share) * before + share * said)
-    scale = np.ptp(old) / np.ptp(both) if np.ptp(both) > 0 else 0.0
-    fitted = old.max() - scale * (both.max() - both)
-    order = np.argsort(-both, kind="stable").tolist()
-    return [*(replace(first[at], score=float(fitted[at])) for at in order), *rest]

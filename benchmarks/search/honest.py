@@ -32,7 +32,6 @@ from plait import Query
 from plait.encode.mini import MiniEncoder
 from plait.model.mini.configuration_mini import MiniConfig
 from plait.scoring.calibration import SIDES, Calibration
-from plait.search.calibration import judge
 from plait.train.mini.calibrating import balanced, fit_calibration
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -97,19 +96,25 @@ def measure(encoder: MiniEncoder, cache: Path, *, seed: int) -> dict[str, Any]:
 def asked_of(
     packages: Sequence[str], encoder: MiniEncoder, cache: Path, *, half: int, seed: int
 ) -> Sequence[Case]:
-    """Return what libraries of some manuals answer."""
+    """Return what libraries of some manuals answer; from the disk where it was asked before."""
     work = cache / "honest"
-    manuals = [manual(name, encoder, packages=cache, work=work) for name in packages]
-    elsewhere = kept_queries(work / f"everyday-{half}.pickle", lambda: _elsewhere(encoder, half))
-    return list(cases(manuals, elsewhere, encoder, seed=seed))
+
+    def made() -> list[Case]:
+        manuals = [manual(name, encoder, packages=cache, work=work) for name in packages]
+        return list(cases(manuals, _elsewhere(encoder, half), encoder, seed=seed))
+
+    return kept_on_disk(work / f"cases-{half}-{seed}.pickle", made)
 
 
 def asked_of_test(encoder: MiniEncoder, cache: Path, *, seed: int) -> Sequence[Case]:
     """Return what a library of the GIMP manual answers, which nothing was fitted, tuned or chosen on."""
     work = cache / "honest"
-    test, *others = (manual(one, encoder, packages=cache, work=work) for one in (TEST, *HELD_OUT))
-    elsewhere = kept_queries(work / "everyday-1.pickle", lambda: _elsewhere(encoder, 1))
-    return list(cases_of(test, others, elsewhere, encoder, seed=seed))
+
+    def made() -> list[Case]:
+        test, *others = (manual(one, encoder, packages=cache, work=work) for one in (TEST, *HELD_OUT))
+        return list(cases_of(test, others, _elsewhere(encoder, 1), encoder, seed=seed))
+
+    return kept_on_disk(work / f"cases-{TEST}-{seed}.pickle", made)
 
 
 def _elsewhere(encoder: MiniEncoder, half: int) -> list[Asked]:
@@ -118,22 +123,22 @@ def _elsewhere(encoder: MiniEncoder, half: int) -> list[Asked]:
     return asked + noise(encoder, _NOISE, seed=half)
 
 
-def kept_queries(path: Path, made: Callable[[], list[Asked]]) -> list[Asked]:
-    """Return queries from the disk, made where they are not there."""
+def kept_on_disk(path: Path, made: Callable[[], list[Case]]) -> list[Case]:
+    """Return cases from the disk, made where they are not there."""
     if not path.is_file():
         path.write_bytes(pickle.dumps(made()))
-    found: list[Asked] = pickle.loads(path.read_bytes())
+    found: list[Case] = pickle.loads(path.read_bytes())
     return found
 
 
 def nothing(every: Sequence[Case], calibration: Calibration) -> dict[str, Any]:
     """Return how many good and bad queries are answered "nothing good", by side, origin and size."""
-    answers = [(case, _judged(case, calibration).good == 0) for case in every]
+    answers = [(case, _is_nothing(case, calibration)) for case in every]
     bad = [(case, none) for case, none in answers if case.origin != "own"]
     own = [(case, none) for case, none in answers if case.origin == "own"]
     open_bad = [(case, none) for case, none in bad if not case.covered]
     groups: dict[str, Callable[[Case], bool]] = {"all": lambda case: True}
-    groups |= {side: lambda case, side=side: case.found.side == side for side in SIDES}  # type: ignore[misc]
+    groups |= {side: lambda case, side=side: case.example.side == side for side in SIDES}  # type: ignore[misc]
     sizes = ("a few pages", "one manual", "all manuals")
     groups |= {size: lambda case, size=size: case.size == size for size in sizes}  # type: ignore[misc]
     origins = ("other manual", "everyday", "noise")
@@ -154,7 +159,7 @@ def nothing(every: Sequence[Case], calibration: Calibration) -> dict[str, Any]:
         },
         "origins": {
             side: {
-                origin: _share(n for c, n in open_bad if c.origin == origin and c.found.side == side)
+                origin: _share(n for c, n in open_bad if c.origin == origin and c.example.side == side)
                 for origin in origins
             }
             for side in SIDES
@@ -179,9 +184,11 @@ def calibrated(every: Sequence[Case], calibration: Calibration) -> dict[str, Any
         of_side = [
             case
             for case in every
-            if case.places and side in ("all", case.found.side) and (case.origin == "own" or not case.covered)
+            if case.example.places
+            and side in ("all", case.example.side)
+            and (case.origin == "own" or not case.covered)
         ]
-        sure = np.array([_judged(case, calibration).confidences[0] for case in of_side])
+        sure = np.array([_confidences(case, calibration)[0] for case in of_side])
         good = np.array([case.example.right[0] for case in of_side])
         counts = balanced([case.origin == "own" for case in of_side])
         bins = np.minimum((sure * 10).astype(int), 9)
@@ -198,20 +205,29 @@ def kept(every: Sequence[Case], calibration: Calibration) -> dict[str, Any]:
     """Return, for good queries, how many of the first 20 hits are kept, and how many answers with them."""
     found = {}
     for side in SIDES:
-        of_side = [case for case in every if case.origin == "own" and case.found.side == side]
-        cuts = [(case, _judged(case, calibration).good) for case in of_side]
-        answered = [(case, cut) for case, cut in cuts if cut and case.relevant[list(case.places)].any()]
+        of_side = [case for case in every if case.answered and case.example.side == side]
+        cuts = [_kept(case, calibration) for case in of_side]
         found[side] = {
-            "hits, median": float(np.median([cut for _, cut in cuts])),
-            "answers among them": _share(
-                bool(case.relevant[list(case.places[:cut])].any()) for case, cut in answered
-            ),
+            "hits, median": float(np.median(cuts)),
+            "answers among them": _share(any(c.answers[:cut]) for c, cut in zip(of_side, cuts, strict=True)),
         }
     return found
 
 
-def _judged(case: Case, calibration: Calibration) -> Any:
-    return judge(case.found, [case.of_place(row) for row in case.places], calibration)
+def _is_nothing(case: Case, calibration: Calibration) -> bool:
+    side = calibration.of(case.example.side)
+    return bool(side.answerable.chance(case.example.values) < side.least)
+
+
+def _confidences(case: Case, calibration: Calibration) -> list[float]:
+    side = calibration.of(case.example.side)
+    return [float(side.confidence(case.example.values, place)) for place in case.example.places]
+
+
+def _kept(case: Case, calibration: Calibration) -> int:
+    sure = _confidences(case, calibration)
+    bound = calibration.of(case.example.side).distant * max(sure)
+    return max(place for place, one in enumerate(sure, 1) if one >= bound)
 
 
 def _share(values: Any) -> list[float]:

@@ -34,7 +34,8 @@ class Case:
     Attributes:
         covered: whether all its words stand together in one unit: then a query from elsewhere is answered,
             whatever it was made of, and counts as neither good nor bad.
-        places: rows of the best units, best first.
+        example: what it found, as the calibration is fitted on.
+        answers: which of the first hits are what the query was made of.
     """
 
     library: str
@@ -43,20 +44,13 @@ class Case:
     origin: Origin
     text: str
     covered: bool
-    found: Found
-    lanes: Mapping[str, Scores]
-    places: tuple[int, ...]
-    relevant: NDArray[np.bool_]
     example: Example
+    answers: tuple[bool, ...]
 
     @property
     def answered(self) -> bool:
         """Whether an answer is among the first hits; else there may be none left in the library."""
-        return bool(self.relevant[list(self.places)].any())
-
-    def of_place(self, row: int) -> dict[str, float]:
-        """Return what each lane says of a unit."""
-        return {name: float(lane[row]) for name, lane in self.lanes.items() if not np.isnan(lane[row])}
+        return any(self.answers)
 
 
 class Shelf:
@@ -131,9 +125,8 @@ class Shelf:
         text = " ".join(asked.query.texts)
         wanted = frozenset(words(text))
         covered = bool(wanted) and not asked.query.images and any(wanted <= held for held in self._words)
-        return Case(
-            self.name, self.size, asked.kind, origin, text, covered, found, lanes, places, relevant, example
-        )
+        answers = tuple(bool(relevant[row]) for row in places)
+        return Case(self.name, self.size, asked.kind, origin, text, covered, example, answers)
 
     def _near(self, relevant: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return (N,) True for what is relevant, and what stands close to it."""

@@ -96,7 +96,9 @@ def main() -> None:
     if asked.task == "score":
         score(asked.cache, asked.work, asked.cross_encoder)
     else:
-        told = to_markdown({path.stem: pickle.loads(path.read_bytes()) for path in asked.work.glob("*.pickle")})
+        told = to_markdown(
+            {path.stem: pickle.loads(path.read_bytes()) for path in asked.work.glob("*.pickle")}
+        )
         (RESULTS / "reranking.md").write_text(told)
         print(told)
 

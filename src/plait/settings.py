@@ -50,6 +50,8 @@ class Settings:
             environment and the file "bm25=2, image=0.5". `plait eval library` finds out which serve best.
         feedback: what the web page's users may leave: "judgements" of hits, also their "clicks", or nothing,
             "off". It stays in the library's folder.
+        rerank: how the first hits are put in order anew, see `search.rerank`; names with commas between,
+            "late-interaction", "refine", "cross-encoder:FOLDER", "vlm"; "" leaves them.
         llm_url, llm_model: an OpenAI-compatible endpoint for written answers; "" answers by quoting.
     """
 
@@ -78,6 +80,7 @@ class Settings:
     method: str = "gated"
     lane_weights: Mapping[str, float] = field(default_factory=dict)
     feedback: str = "judgements"
+    rerank: str = ""
     llm_url: str = ""
     llm_model: str = ""
 

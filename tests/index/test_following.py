@@ -84,7 +84,6 @@ def test_a_small_store_is_seen_as_it_is() -> None:
     for version in range(1, 5):
         now[0] = version
         assert following.latest() == version
-        following._rested = 0.0
 
 
 def test_one_who_writes_all_the_time_does_not_make_it_load_all_the_time(
@@ -92,6 +91,7 @@ def test_one_who_writes_all_the_time_does_not_make_it_load_all_the_time(
 ) -> None:
     clock, loads = [0.0], [0]
     monkeypatch.setattr(module, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(module, "thread_time", lambda: clock[0])
 
     def load(before: int | None) -> int:
         clock[0] += 1.0
@@ -110,13 +110,17 @@ def test_one_who_writes_all_the_time_does_not_make_it_load_all_the_time(
 def test_what_was_asked_long_ago_is_not_answered_from(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, now = [0.0], [1]
     monkeypatch.setattr(module, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(module, "_SOON_SECONDS", -1.0)
     following = Following(lambda before: now[0], lambda: following._current != now[0])
     assert following.latest() == 1
     now[0], clock[0] = 2, 60.0
     assert following.latest() == 2
 
 
-def test_an_error_of_loading_is_told_to_the_next_and_then_tried_again() -> None:
+def test_an_error_of_loading_is_told_to_the_next_and_then_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_SOON_SECONDS", -1.0)
     now: list[int | None] = [1]
 
     def load(before: int | None) -> int:
@@ -127,7 +131,8 @@ def test_an_error_of_loading_is_told_to_the_next_and_then_tried_again() -> None:
     following = Following(load, lambda: following._current != now[0])
     assert following.latest() == 1
     now[0] = None
-    following._thread = following._begin()
+    following.latest()
+    assert following._thread is not None
     following._thread.join()
     with pytest.raises(LibraryError, match="disk failed"):
         following.latest()

@@ -15,11 +15,13 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from plait.encode.batching import length_batches
 from plait.encode.items import heading_of, query_parts, shares, texts_of
 from plait.encode.mini_towers import Towers
 from plait.encode.naming import telling_texts
 from plait.encode.pictures import asked_images, open_picture
 from plait.encode.threads import torch_threads
+from plait.encode.token_sets import unit_length
 from plait.encode.windows import TextLimit
 from plait.errors import ModelError, QueryError
 from plait.model.mini.configuration_mini import JointHeadConfig, MiniConfig
@@ -330,6 +332,22 @@ class MiniEncoder:
         return [parts[stage] for stage in joint.stages]
 
     # --- what an explanation asks ---
+
+    def token_states(self, texts: Sequence[str]) -> list[Vectors]:
+        """Return (n, d) for each text: its tokens' states after the last layer, unit length.
+
+        Special tokens are left out; a text longer than the tower reads is read in windows.
+        """
+        every = [(row, part) for row, text in enumerate(texts) for part in self._towers.limit.windows(text)]
+        found: list[list[Vectors]] = [[np.zeros((0, self._config.text.width), np.float32)] for _ in texts]
+        read: dict[int, Vectors] = {}
+        for some in length_batches([len(part) for _, part in every], batch_size=16):
+            states, mask = self._towers.states([every[at][1] for at in some])
+            for at, of_text, there in zip(some, states[-1], mask, strict=True):
+                read[at] = unit_length(of_text[there][1:-1].numpy())
+        for at, (row, _) in enumerate(every):
+            found[row].append(read[at])
+        return [np.concatenate(of_text) for of_text in found]
 
     def word_products(self, asked: QueryVectors, unit: Unit, passage: str) -> list[tuple[int, int, float]]:
         """Return what each token of a passage adds to its cosine with the query's words, in order.

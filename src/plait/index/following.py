@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Lock, Thread
-from time import monotonic
+from time import monotonic, thread_time
 from typing import Generic, TypeVar
 
 S = TypeVar("S")
 
-_SOON_SECONDS = 0.1  # a snapshot that loads in so short a time is worth waiting for
-_MOST_WAIT_SECONDS = 0.3  # a caller waits for it
+_SOON_SECONDS = 0.1  # a snapshot that the processor loads in so short a time is waited for
 _REST = 4.0  # times as long as loading took, until the next is loaded: a writer may commit ten times a second
 _MOST_REST_SECONDS = 10.0
 _OLD_SECONDS = 20.0  # unasked for so long, a snapshot may be too old to be read: a new one is waited for
@@ -49,12 +48,12 @@ class Following(Generic[S]):
         if current is None or (now - self._looked > _OLD_SECONDS and self._has_changed()):
             return self.renew()
         self._looked = now
-        if self._has_changed() and now >= self._rested:
-            loading = self._begin()
+        if self._has_changed():
             if self._took < _SOON_SECONDS:
-                loading.join(_MOST_WAIT_SECONDS)
-        current = self._current
-        return self.renew() if current is None else current
+                return self.renew()
+            if now >= self._rested:
+                self._begin()
+        return current
 
     def renew(self) -> S:
         """Return a snapshot no older than this call, and give it to everybody from now on.
@@ -63,7 +62,7 @@ class Following(Generic[S]):
             LibraryError: the store cannot be read.
         """
         with self._loading:
-            began = self._looked = monotonic()
+            self._looked, began = monotonic(), thread_time()
             before = self._current
             try:
                 self._current = current = self._load(before)
@@ -71,18 +70,16 @@ class Following(Generic[S]):
                 self._current = None  # the next who asks tries again, and is told why
                 raise
             if before is not None and current is not before:
-                ended = monotonic()
-                self._took = ended - began
-                self._rested = ended + min(_REST * self._took, _MOST_REST_SECONDS)
+                self._took = thread_time() - began
+                self._rested = monotonic() + min(_REST * self._took, _MOST_REST_SECONDS)
             return current
 
-    def _begin(self) -> Thread:
-        """Return the thread that loads, started if there is none at work."""
+    def _begin(self) -> None:
+        """Load in a thread of its own, if none is at work."""
         with self._starting:
             if self._thread is None or not self._thread.is_alive():
                 self._thread = Thread(target=self._try, name="plait-follow", daemon=True)
                 self._thread.start()
-            return self._thread
 
     def _try(self) -> None:
         with suppress(Exception):  # told to the next who asks

@@ -25,6 +25,7 @@ from plait.library.ingest import Ingest, batches
 from plait.library.manifest import FORMAT, Manifest
 from plait.library.reading import Read
 from plait.library.reports import AddReport, LibraryStatus, ProgressCallback
+from plait.library.reranking.naming import Rerankers
 from plait.library.sources import holders, is_gone, source_of
 from plait.schema import (
     Document,
@@ -92,7 +93,7 @@ class Library:
         self._encoder = encoder
         self._index: LanceIndex | None = None
         self._searcher: Searcher | None = None
-        self._responder = Responder(self._folder.path)
+        self._responder = Responder(self._folder.path, Rerankers(self._settings, self.encoder).named)
         self._manifest: Manifest | None = None
         if self._folder.exists() or not create:
             self._manifest = self._folder.read_manifest()

@@ -14,6 +14,7 @@ from plait.search.folding import Chosen, Groups, chosen
 from plait.search.fusion import Method
 from plait.search.paging import Cursor, Key
 from plait.search.ranking import Place, Ranking
+from plait.search.rerank.base import TOP, Reranker, Rerankers, no_rerankers, reranked
 from plait.search.sameness import Contents
 from plait.search.searcher import Searcher
 
@@ -24,10 +25,12 @@ class Responder:
 
     Attributes:
         pictures: where the paths of stored pictures begin; None compares pictures by their names only.
+        rerankers: gives those that a request names; see `rerank.base`.
         contents: what was looked at last to find near duplicates.
     """
 
     pictures: Path | None = None
+    rerankers: Rerankers = no_rerankers
     contents: Contents = field(default_factory=Contents)
 
     def respond(self, searcher: Searcher, request: SearchRequest) -> Hits:
@@ -38,7 +41,7 @@ class Responder:
                 group that no document has.
         """
         facets = [searcher.snapshot.facet(name, request.query.filters) for name in request.facets]
-        page = _Page.of(searcher, request)
+        page = _Page.of(searcher, request, self.rerankers(request.rerank))
         cut = chosen(
             page.places,
             searcher.snapshot,
@@ -70,9 +73,9 @@ class _Page:
     worth: Judgement | None
 
     @classmethod
-    def of(cls, searcher: Searcher, request: SearchRequest) -> _Page:
+    def of(cls, searcher: Searcher, request: SearchRequest, rerankers: Sequence[Reranker]) -> _Page:
         """Return the page that a request asks for; the first ends where nothing good follows."""
-        page = cls._next(searcher, request)
+        page = cls._next(searcher, request, rerankers)
         worth = judged(page.ranking, searcher.encoder, searcher.snapshot)
         if request.cursor or request.distant or worth is None:
             return replace(page, worth=worth)
@@ -80,9 +83,10 @@ class _Page:
         return replace(page, worth=worth, places=good, distant=len(page.places) - len(good))
 
     @classmethod
-    def _next(cls, searcher: Searcher, request: SearchRequest) -> _Page:
+    def _next(cls, searcher: Searcher, request: SearchRequest, rerankers: Sequence[Reranker]) -> _Page:
         if not request.cursor:
-            ranking = _ranking(searcher, request, k=request.k)
+            k = max(request.k, TOP) if rerankers else request.k
+            ranking = reranked(_ranking(searcher, request, k=k), rerankers, searcher)
             return cls(ranking, (), ranking.places[: request.depth], 0, None)
         cursor = paging.read(request)
         if cursor.rest:

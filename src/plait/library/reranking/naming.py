@@ -63,7 +63,9 @@ class Rerankers:
             from plait.rag.generate import ChatEndpoint
 
             if not self._settings.llm_url:
-                raise InputError("the setting rerank names vlm, so llm_url and llm_model must name its endpoint")
+                raise InputError(
+                    "the setting rerank names vlm, so llm_url and llm_model must name its endpoint"
+                )
             return VisionLanguageModel(ChatEndpoint(self._settings.llm_url, self._settings.llm_model))
         from plait.library.reranking.cross_encoder import load_cross_encoder
 

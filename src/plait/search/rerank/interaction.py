@@ -59,7 +59,9 @@ class LateInteraction:
         if not query.texts or not isinstance(encoder, ReadsTokens):
             return
         weights = np.array(query.text_weights) / sum(query.text_weights)
-        asked = [(share, text) for share, text in zip(weights, encoder.token_states(query.texts)) if len(text)]
+        asked = [
+            (share, text) for share, text in zip(weights, encoder.token_states(query.texts)) if len(text)
+        ]
         written = _tokens_of(shortlist.candidates, encoder)
         scores = np.full(len(written), np.nan, np.float32)
         for at, tokens in enumerate(written):
@@ -73,7 +75,9 @@ class LateInteraction:
             asked = shortlist.vectors.fields.get(field.name)
             if asked is None or field.items != "figure" or not _is_pooled(field, shortlist):
                 continue
-            shown = [replace(one.unit, passages=(), figures=tuple(one.figures)) for one in shortlist.candidates]
+            shown = [
+                replace(one.unit, passages=(), figures=tuple(one.figures)) for one in shortlist.candidates
+            ]
             exact = [unit.fields[field.name] for unit in self.encoder.encode_units(shown)]
             vectors = MultiVectors.of(exact, tokens=field.tokens, width=field.width)
             yield vectors.scores(asked, shortlist.vectors.weights[field.name])

@@ -126,7 +126,9 @@ class Lane:
         held = consensus > 0
         return float(np.sum(consensus[held] * np.log(consensus[held] / np.maximum(chances[held], 1e-300))))
 
-    def gradient(self, query: NDArray[np.float64], consensus: Chances, *, spread: float) -> NDArray[np.float64]:
+    def gradient(
+        self, query: NDArray[np.float64], consensus: Chances, *, spread: float
+    ) -> NDArray[np.float64]:
         """Return (parts, tokens, width), the gradient of the loss."""
         scores, best = self._best(query)
         off = self._sharpness / spread * (self.chances(query, spread=spread) - consensus)

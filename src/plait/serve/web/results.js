@@ -140,7 +140,9 @@ export class Results {
       const { said, panel } = await why(this.question, hit, this.pictures);
       room.replaceChildren(panel);
       room.scrollIntoView({ block: "nearest" });
-      if (said.words.length && said.passage === hit.passage) passage.replaceChildren(explained(said.passage, said.words));
+      if (!said.words.length || said.passage !== hit.passage) return;
+      passage.replaceChildren(explained(said.passage, said.words));
+      hit.words = said.words; // the viewer marks them too
     } catch (error) {
       room.replaceChildren(make("p", { kind: "bad", role: "alert", words: error.message }));
     }

@@ -1,8 +1,8 @@
 """How likely hits are good: fitted on the queries of some manuals, measured on those of others.
 
     for package in ...: python -m benchmarks.real_input.fetch PACKAGE
-    python -m benchmarks.search.honest fit       writes into plait-mini's config.json
-    python -m benchmarks.search.honest measure   writes benchmarks/results/honest.json and honest.md
+    python -m benchmarks.search.honest fit --pictures WORK    writes into plait-mini's config.json
+    python -m benchmarks.search.honest measure                writes benchmarks/results/honest.json and honest.md
 
 Which manuals, and what is asked of them, is told in honest_material.py; what counts as good or bad, in
 honest_libraries.py. Everyday questions of every other topic are fitted on, those of the others are measured.
@@ -14,7 +14,7 @@ import argparse
 import json
 import pickle
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -270,14 +270,21 @@ def _nothing_tables(none: dict[str, Any]) -> list[str]:
         "nothing | with those whose words all stand in one unit |",
         "|---|---|---|---|---|",
     ]
-    for name, values in none["groups"].items():
-        lines.append(f"| {name} | " + " | ".join(_cell(value) for value in values.values()) + " |")
+    lines += _rows(none["groups"])
     lines += ["", "Not answerable, nothing, by where the query is from:", ""]
     lines += ["| | other manual | everyday | noise |", "|---|---|---|---|"]
-    for name, values in {**none["origins"], **none["origins by size"]}.items():
-        lines.append(f"| {name} | " + " | ".join(_cell(value) for value in values.values()) + " |")
+    lines += _rows({**none["origins"], **none["origins by size"]})
     lines += ["", "Answerable, wrongly nothing, by kind:", "", "| kind | |", "|---|---|"]
     return lines + [f"| {kind} | {_cell(value)} |" for kind, value in none["kinds"].items()]
+
+
+def _rows(groups: Mapping[str, Mapping[str, Sequence[float]]]) -> list[str]:
+    """Return a row of a table for each group that has queries."""
+    return [
+        f"| {name} | " + " | ".join(map(_cell, values.values())) + " |"
+        for name, values in groups.items()
+        if any(count for _, count in values.values())
+    ]
 
 
 def _cell(value: Sequence[float]) -> str:

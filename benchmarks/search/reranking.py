@@ -1,8 +1,8 @@
-"""What each reranker gives, on questions that manuals ask of themselves: shares chosen on some, shown on others.
+"""What each reranker gives, on what manuals ask of themselves: shares chosen on some, shown on others.
 
     for package in ...: python -m benchmarks.real_input.fetch PACKAGE
-    python -m benchmarks.search.reranking score [--cross-encoder FOLDER]     asks; slow, goes on where it stopped
-    python -m benchmarks.search.reranking show                               writes benchmarks/results/reranking.md
+    python -m benchmarks.search.reranking score [--cross-encoder FOLDER]   slow; goes on where it stopped
+    python -m benchmarks.search.reranking show                             writes results/reranking.md
 
 Questions are those of `plait eval library`: they are taken out of the manual before it is asked, and keywords
 of a sentence that stays. A library of a manual is made as any is, and searched by the very code.

@@ -89,10 +89,11 @@ def main() -> None:
     options.add_argument("--clients", type=int, default=8)
     options.add_argument("--minutes", type=float, default=1.0)
     options.add_argument("--ingest", type=int, default=0, help="pages to add meanwhile")
+    options.add_argument("--no-fold", action="store_true", help="leave near duplicates where they are")
     options.add_argument("--out", type=Path, help="a JSON file to write everything measured to")
     asked = options.parse_args()
     folder = prepare(asked.cache, asked.units)
-    queries = queries_in(folder)
+    queries = [{**query, "fold": not asked.no_fold} for query in queries_in(folder)]
     with _copied(folder, is_needed=asked.ingest > 0) as library, _served(library) as (server, address):
         load = asyncio.run(
             measure(server, address, queries, asked.clients, asked.minutes * 60, pages_to_add=asked.ingest)

@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 S = TypeVar("S")
 
 _SOON_SECONDS = 0.1  # a snapshot that the processor loads in so short a time is waited for
+_OF_FIRST = 0.1  # share of what the first took that a change of a large store takes, until one is measured
 _REST = 4.0  # times as long as loading took, until the next is loaded: a writer may commit ten times a second
 _MOST_REST_SECONDS = 10.0
 _OLD_SECONDS = 20.0  # unasked for so long, a snapshot may be too old to be read: a new one is waited for
@@ -69,8 +70,8 @@ class Following(Generic[S]):
             except BaseException:
                 self._current = None  # the next who asks tries again, and is told why
                 raise
-            if before is not None and current is not before:
-                self._took = thread_time() - began
+            if current is not before:
+                self._took = (thread_time() - began) * (_OF_FIRST if before is None else 1.0)
                 self._rested = monotonic() + min(_REST * self._took, _MOST_REST_SECONDS)
             return current
 

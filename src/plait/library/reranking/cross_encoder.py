@@ -1,4 +1,4 @@
-"""A cross-encoder reads the query's words and a candidate's together: by onnxruntime, or by its own package."""
+"""A cross-encoder reads the words of query and candidate together: by onnxruntime, or by its own package."""
 
 from __future__ import annotations
 
@@ -64,10 +64,8 @@ def load_cross_encoder(name: str, *, threads: int = 0) -> CrossEncoder:
         MissingExtraError: the package that runs it is not installed.
     """
     folder = Path(name).expanduser()
-    if (folder / "model.onnx").is_file():
-        score = _by_onnx(folder, threads)
-    else:
-        score = _by_package(hub.resolve(name))
+    is_onnx = (folder / "model.onnx").is_file()
+    score = _by_onnx(folder, threads) if is_onnx else _by_package(hub.resolve(name))
     try:
         tried = score([("a", "b"), ("a", "c d")])
     except Exception as error:  # whatever a package or a graph raises on a model of another kind

@@ -58,29 +58,31 @@ class LateInteraction:
         query, encoder = shortlist.query, self.encoder
         if not query.texts or not isinstance(encoder, ReadsTokens):
             return
-        weights = np.array(query.text_weights) / sum(query.text_weights)
-        asked = [
-            (share, text) for share, text in zip(weights, encoder.token_states(query.texts)) if len(text)
+        shares = np.array(query.text_weights) / sum(query.text_weights)
+        asked = encoder.token_states(query.texts)
+        scores = [
+            sum(share * _mean(text, tokens) for share, text in zip(shares, asked, strict=True))
+            for tokens in _tokens_of(shortlist.candidates, encoder)
         ]
-        written = _tokens_of(shortlist.candidates, encoder)
-        scores = np.full(len(written), np.nan, np.float32)
-        for at, tokens in enumerate(written):
-            if len(tokens) and asked:
-                means = [share * maxsim(text[None], tokens[None])[0, 0] / len(text) for share, text in asked]
-                scores[at] = sum(means)
-        yield scores
+        yield np.array(scores, np.float32)
 
     def _of_pictures(self, shortlist: Shortlist) -> Iterator[Scores]:
         for field in self.encoder.fields:
             asked = shortlist.vectors.fields.get(field.name)
             if asked is None or field.items != "figure" or not _is_pooled(field, shortlist):
                 continue
-            shown = [
-                replace(one.unit, passages=(), figures=tuple(one.figures)) for one in shortlist.candidates
-            ]
+            candidates = shortlist.candidates
+            shown = [replace(one.unit, passages=(), figures=tuple(one.figures)) for one in candidates]
             exact = [unit.fields[field.name] for unit in self.encoder.encode_units(shown)]
             vectors = MultiVectors.of(exact, tokens=field.tokens, width=field.width)
             yield vectors.scores(asked, shortlist.vectors.weights[field.name])
+
+
+def _mean(query: Vectors, document: Vectors) -> float:
+    """Return the mean over the query's tokens, 0 of none, of their most similar one; NaN if there is none."""
+    if not len(document):
+        return float("nan")
+    return float(maxsim(query[None], document[None])[0, 0]) / max(1, len(query))
 
 
 def _tokens_of(candidates: Sequence[Candidate], encoder: ReadsTokens) -> list[Vectors]:

@@ -84,6 +84,7 @@ async function search({ push = true, distant = false } = {}) {
   if (question.isEmpty) { say("Type a few words, or add a picture."); return showStart(); }
   if (question.wantsNothing) return say("Everything here is unwanted: say also what you want.", true);
   showSearch();
+  again.stop(); // what changed meanwhile is asked now
   asking?.abort();
   asking = new AbortController();
   const { signal } = asking;

@@ -57,13 +57,15 @@ export function counted(number, one, several = `${one}s`) {
 // A source as people know it: what was sent here lies in a folder of the library's own.
 export const fileOf = (source) => source.replace(/^\.plait\/uploads\//, "");
 
-// Call a function only when it was not asked for again within some milliseconds.
+// Return a function that calls another when it was not asked to again within some milliseconds; `stop` forgets it.
 export function later(call, milliseconds) {
   let waiting = 0;
-  return () => {
-    clearTimeout(waiting);
+  const soon = () => {
+    soon.stop();
     waiting = setTimeout(call, milliseconds);
   };
+  soon.stop = () => clearTimeout(waiting);
+  return soon;
 }
 
 // Ask before something that cannot be undone; resolves to whether it shall be done.

@@ -27,7 +27,7 @@ _EITHER_WAY = ("words", "units")  # more of these may mean more or less; more of
 _RIDGE = 1.0  # on squared weights of numbers of deviation 1
 _MOST_LOST = 0.05  # of the answerable queries
 _LOSS = 1.5  # what a share of these lost counts, against an equal share of the others answered
-_MOST_LEFT_OUT = 0.025  # of the answers that were found
+_MOST_LEFT_OUT = 0.01  # of the answers that were found
 # The label of a picture is its copy alone; people who ask with one also want what looks like it.
 _MOST_DISTANT = 0.1
 _HIT = ("answerable", "right")

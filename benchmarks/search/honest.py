@@ -1,8 +1,8 @@
 """How likely hits are good: fitted on the queries of some manuals, measured on those of others.
 
     for package in ...: python -m benchmarks.real_input.fetch PACKAGE
-    python -m benchmarks.search.honest fit --pictures WORK    writes into plait-mini's config.json
-    python -m benchmarks.search.honest measure                writes benchmarks/results/honest.json and honest.md
+    python -m benchmarks.search.honest fit --pictures WORK   writes into plait-mini's config.json
+    python -m benchmarks.search.honest measure               writes results/honest.json and honest.md
 
 Which manuals, and what is asked of them, is told in honest_material.py; what counts as good or bad, in
 honest_libraries.py. Everyday questions of every other topic are fitted on, those of the others are measured.

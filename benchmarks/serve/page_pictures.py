@@ -1,4 +1,4 @@
-"""The pictures of the search page in docs/pictures: the page in a real browser, over the example handbook.
+"""The pictures of the search page in docs/images: the page in a real browser, over the example handbook.
 
 python -m benchmarks.serve.page_pictures [NAME ...]
 """
@@ -17,7 +17,7 @@ from playwright.sync_api import Page, sync_playwright
 from benchmarks.serve.first_paint import FLAGS, TOKEN, served
 
 ROOT = Path(__file__).resolve().parents[2]
-PICTURES = ROOT / "docs" / "pictures"
+PICTURES = ROOT / "docs" / "images"
 RING = ROOT / "examples" / "queries" / "worn-ring.jpg"
 _COLORS = 256  # of the palette
 _WIDE, _PHONE = (1100, 780), (360, 720)

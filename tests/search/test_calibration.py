@@ -151,6 +151,10 @@ def test_a_better_match_is_never_less_likely(side: str) -> None:
         before = judgement.confidences[0]
 
 
+def test_a_place_of_which_no_lane_speaks_is_judged_too() -> None:
+    assert 0 <= judge(found(), [{}], calibration()).confidences[0] <= 1
+
+
 def test_other_lanes_than_were_fitted_for_are_not_judged() -> None:
     assert Found.of(Query.of("saw"), {"text": LANES["text"]}, MIXTURE, Library()) is None
     assert Found.of(Query.of("saw"), {"ret": LANES["text"]}, MIXTURE, Library()) is None

@@ -166,7 +166,7 @@ class Found:
 
     def of_places(self, places: Sequence[Mapping[str, float]]) -> dict[str, NDArray[np.float32]]:
         """Return name -> (places,) numbers, what `right` and `shown` read."""
-        names = {lane for lanes in places for lane in lanes}
+        names = {"text", *(lane for lanes in places for lane in lanes)}
         said = {name: np.array([lanes.get(name, np.nan) for lanes in places], np.float32) for name in names}
         if "bm25" in said:
             said["bm25"] = np.nan_to_num(said["bm25"], nan=_NONE)

@@ -95,7 +95,9 @@ def test_pages_go_on_in_the_new_order(library):
     responder = Responder(rerankers=lambda names: [Longest()])
     request = SearchRequest(Query.of("seal"), k=4, fold=False)
     first = responder.respond(searcher, request)
-    second = responder.respond(searcher, SearchRequest(Query.of("seal"), k=4, fold=False, cursor=first.next_cursor))
+    second = responder.respond(
+        searcher, SearchRequest(Query.of("seal"), k=4, fold=False, cursor=first.next_cursor)
+    )
     assert [hit.id for hit in (*first, *second)] == [f"guide:{n}" for n in (5, 4, 3, 2, 1, 0)]
 
 

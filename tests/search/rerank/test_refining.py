@@ -99,7 +99,9 @@ def test_words_are_refined_towards_what_bm25_prefers(library):
 
 
 def test_pictures_are_refined_in_their_tokens_guided_by_the_whole(library, figure):
-    searcher = library({"guide": [([], [figure("red", "blue")]), ([], [figure("red")]), ([], [figure("green")])]})
+    searcher = library(
+        {"guide": [([], [figure("red", "blue")]), ([], [figure("red")]), ([], [figure("green")])]}
+    )
     query = Query.of("", figure("red", "blue").picture.path)
     scores = Refining().scores(given := shortlist(searcher.ranking(query, k=10), searcher))
     assert given.rows[int(np.argmax(scores))] == 0

@@ -112,9 +112,12 @@ class Lane:
         return float(there.std()) if len(there) and there.std() > 1e-9 else 0.0
 
     def consensus(self, query: Vectors, guide: NDArray[np.floating], *, spread: float) -> Chances:
-        """Return (C,) the mean of what the lane and its guide believe."""
-        theirs = _softmax(self._sharpness * standardised(guide))
-        return (self.chances(query, spread=spread) + theirs) / 2
+        """Return (C,) the mean of what the lane and its guide believe of the candidates that the lane knows."""
+        own = self.chances(query, spread=spread)
+        known = np.where(np.isnan(self._best(query.astype(np.float64))[0]), np.nan, guide)
+        if np.isnan(known).all():
+            return own
+        return (own + _softmax(self._sharpness * standardised(known))) / 2
 
     def chances(self, query: NDArray[np.floating], *, spread: float) -> Chances:
         """Return (C,) what the lane believes, by its scores for a query."""
@@ -130,9 +133,8 @@ class Lane:
         self, query: NDArray[np.float64], consensus: Chances, *, spread: float
     ) -> NDArray[np.float64]:
         """Return (parts, tokens, width), the gradient of the loss."""
-        scores, best = self._best(query)
+        _, best = self._best(query)
         off = self._sharpness / spread * (self.chances(query, spread=spread) - consensus)
-        off[np.isnan(scores)] = 0.0
         share = self._weights[:, None, None] / query.shape[1]
         gradient: NDArray[np.float64] = share * np.einsum("c,cptd->ptd", off, best)
         return gradient

@@ -112,7 +112,7 @@ class Lane:
         return float(there.std()) if len(there) and there.std() > 1e-9 else 0.0
 
     def consensus(self, query: Vectors, guide: NDArray[np.floating], *, spread: float) -> Chances:
-        """Return (C,) the mean of what the lane and its guide believe of the candidates that the lane knows."""
+        """Return (C,) the mean of what lane and guide believe of the candidates that the lane knows."""
         own = self.chances(query, spread=spread)
         known = np.where(np.isnan(self._best(query.astype(np.float64))[0]), np.nan, guide)
         if np.isnan(known).all():

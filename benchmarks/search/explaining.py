@@ -162,7 +162,7 @@ def fall(ranking: Ranking, place: Place, said: dict[str, float]) -> float:
         lane: np.array([place.lanes.get(lane, np.nan), said.get(lane, np.nan)], np.float32)
         for lane in ranking.lanes
     }
-    before, after = ranking.comparison.on_scale(rows, [])
+    before, after = ranking.comparison.on_scale(rows, [], units=np.full(2, place.row, np.intp))
     return float(before - after)
 
 

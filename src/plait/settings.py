@@ -48,6 +48,10 @@ class Settings:
         method: how a search combines lanes: "gated", "zsum" or "rrf", see `search.fusion`.
         lane_weights: what each lane counts in a search, 1 where it is not named, 0 to leave it out; in the
             environment and the file "bm25=2, image=0.5". `plait eval library` finds out which serve best.
+        recentring: whether units of text, of figures and of both are moved to one centre in each lane of
+            vectors before lanes are combined; see `search.recentring`.
+        hub_suppression: the share of what a unit is nearer to any query than others are that is taken off its
+            scores, 0 to 1; 0 is off; see `search.hubs`.
         feedback: what the web page's users may leave: "judgements" of hits, also their "clicks", or nothing,
             "off". It stays in the library's folder.
         rerank: how the first hits are put in order anew, see `search.rerank`; names with commas between,
@@ -79,6 +83,8 @@ class Settings:
     recall: float = 0.99
     method: str = "gated"
     lane_weights: Mapping[str, float] = field(default_factory=dict)
+    recentring: bool = False
+    hub_suppression: float = 0.0
     feedback: str = "judgements"
     rerank: str = ""
     llm_url: str = ""

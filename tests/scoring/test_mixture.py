@@ -158,3 +158,44 @@ def test_parameters_survive_json(parameters: MixtureParameters) -> None:
 def test_parameters_that_make_no_sense_are_refused(values: dict[str, float]) -> None:
     with pytest.raises(InputError):
         MixtureParameters.from_dict(values)
+
+
+def written_out(lanes: dict[str, np.ndarray], parameters: MixtureParameters) -> np.ndarray:
+    """The module's formulas for all units at once, a logarithm for each."""
+    exact = {name: scores.astype(np.float64) for name, scores in lanes.items()}
+    words = [name for name in ("text", "bm25") if name in lanes]
+    score = np.zeros(len(next(iter(exact.values()))))
+    for name in words:
+        mean = lanes[name][~np.isnan(lanes[name])].mean()
+        score = score + getattr(parameters, name) * np.where(np.isnan(exact[name]), mean, exact[name])
+    if "figure_words" in lanes:
+        shown = parameters.figure_words * exact["figure_words"] + parameters.figure_bias
+        lowest = np.where(np.isnan(shown), np.nanmin(shown, initial=0.0), shown)
+        score = np.logaddexp(score, np.where(np.isnan(shown), -np.inf, shown)) if words else lowest
+    if "image" in lanes:
+        evidence = parameters.image_tokens * exact["image_tokens"] + parameters.image * exact["image"]
+        evidence = np.where(np.isnan(evidence), -np.inf, evidence + parameters.image_bias)
+        score = score + np.logaddexp(0.0, evidence)
+    return np.where(np.all([np.isnan(there) for there in lanes.values()], axis=0), np.nan, score)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("text", "bm25", "figure_words"),
+        ("figure_words",),
+        ("image", "image_tokens"),
+        ("text", "figure_words"),
+        ("text", "bm25", "figure_words", "image", "image_tokens"),
+    ],
+)
+def test_logarithms_of_the_units_with_figures_alone_give_what_those_of_all_give(
+    asked: tuple[str, ...],
+) -> None:
+    rng = np.random.default_rng(0)
+    parameters = MixtureParameters(figure_words=40.0, figure_bias=-1.0)
+    lanes = {name: rng.random(500).astype(np.float32) for name in asked}
+    without_figures, nowhere = rng.random(500) < 0.7, rng.random(500) < 0.2
+    for name, scores in lanes.items():
+        scores[nowhere if name in ("text", "bm25") else without_figures | nowhere] = np.nan
+    np.testing.assert_allclose(mixture(lanes, parameters), written_out(lanes, parameters), rtol=1e-6)

@@ -15,7 +15,7 @@ from plait.encode import load_encoder
 from plait.encode.base import Encoder
 from plait.errors import InputError, LibraryError, LibraryFormatError
 from plait.index.backends.lancedb import LanceIndex
-from plait.index.base import StoredDocument
+from plait.index.base import Snapshot, StoredDocument
 from plait.index.languages import language_named
 from plait.library import seals
 from plait.library.bringing import brought
@@ -43,6 +43,7 @@ from plait.schema import (
 )
 from plait.scoring.vectors import Rung
 from plait.search.fusion import Method, Weights
+from plait.search.levelling import Levelling
 from plait.search.responding import Responder
 from plait.search.searcher import Searcher
 from plait.settings import Settings, load_settings
@@ -477,7 +478,7 @@ class Library:
         """Return what ranks this library's units, as of the latest write of any process."""
         snapshot = self._open_index().snapshot()
         if self._searcher is None or self._searcher.snapshot is not snapshot:
-            self._searcher = Searcher(self.encoder(), snapshot, self.folder)
+            self._searcher = Searcher(self.encoder(), snapshot, self.folder, self._levelling(snapshot))
         return self._searcher
 
     def encoder(self) -> Encoder:
@@ -621,6 +622,13 @@ class Library:
             recall=settings.recall if request.recall is None else request.recall,
             weights=settings.lane_weights if request.weights is None else request.weights,
         )
+
+    def _levelling(self, snapshot: Snapshot) -> Levelling | None:
+        """Return what the settings say is done to lanes; None for nothing."""
+        settings = self._settings
+        if not (settings.recentring or settings.hub_suppression):
+            return None
+        return Levelling(self.encoder(), snapshot, settings.recentring, settings.hub_suppression)
 
     def _absolute(self, hit: Hit) -> Hit:
         return replace(

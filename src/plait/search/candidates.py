@@ -28,6 +28,7 @@ def ranked(
     k: int,
     recall: float,
     fuse_some: FuseSome | None = None,
+    keeps_order: bool = True,
 ) -> tuple[Scores, SearchPlan]:
     """Fuse lanes, the rough ones made exact for as many of the best units as the recall needs.
 
@@ -39,6 +40,7 @@ def ranked(
         k: how many of the best are wanted.
         recall: the share of the exact best k that the answer must hold, in expectation; 1 looks at all.
         fuse_some: combines all lanes for some rows, as `fuse` does among all; None takes them from `fuse`.
+        keeps_order: whether one lane alone, combined, ranks units as its own scores do.
 
     Returns:
         (N,) fused scores, NaN for a unit that was not looked at exactly; and what was done.
@@ -48,7 +50,8 @@ def ranked(
     """
     if not 0 < recall <= 1:
         raise InputError(f"recall must be above 0 and at most 1, got {recall}")
-    if len(lanes) > 1:
+    alone = len(lanes) == 1 and keeps_order
+    if not alone:
         for lane in rough:
             lanes[lane] = _levelled(lanes[lane], partial(exact, lane))
     fused = fuse(lanes)
@@ -61,14 +64,14 @@ def ranked(
         for lane in rough:
             lanes[lane][rows] = exact(lane, rows)
         # One lane alone is ranked by its own scores, whose order no fusion changes.
-        return lanes[rough[0]][rows] if len(lanes) == 1 else fused_at(rows)
+        return lanes[rough[0]][rows] if alone else fused_at(rows)
 
     def fused_at(rows: Rows) -> Scores:
         return fuse(lanes)[rows] if fuse_some is None else fuse_some(lanes, rows)
 
-    start = lanes[rough[0]] if len(lanes) == 1 else fused
+    start = lanes[rough[0]] if alone else fused
     there = np.flatnonzero(~np.isnan(start))  # a filter may leave few of many
-    leaders = _leading(lanes, rough, fused) if len(lanes) > 1 else there[:0]
+    leaders = there[:0] if alone else _leading(lanes, rough, fused)
     also = np.searchsorted(there, leaders)
     found = rescored(start[there], lambda places: again(there[places]), k=k, recall=recall, also=also)
     looked_at = there[found.rows]

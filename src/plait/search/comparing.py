@@ -12,6 +12,7 @@ from plait.schema import SearchPlan
 from plait.search.asking import BM25, Asked
 from plait.search.candidates import ranked
 from plait.search.fusion import Fused, Lanes
+from plait.search.levelling import Levelling, levelled
 from plait.search.scale import Fusing
 from plait.search.unwanted import Unwanted
 
@@ -27,13 +28,20 @@ class Comparison:
     """
 
     def __init__(
-        self, wanted: Asked, unwanted: Sequence[Unwanted], fusing: Fusing, *, allowed: Mask | None = None
+        self,
+        wanted: Asked,
+        unwanted: Sequence[Unwanted],
+        fusing: Fusing,
+        *,
+        allowed: Mask | None = None,
+        levelling: Levelling | None = None,
     ) -> None:
         """Ask every lane.
 
         Args:
             fusing: how lanes are combined.
             allowed: (N,) the units that may be found, of those that the filters let through; None means all.
+            levelling: what is done to the wanted parts' lanes before they are combined; None means nothing.
 
         Raises:
             QueryError: a filter that cannot be meant.
@@ -46,13 +54,14 @@ class Comparison:
         self._rough: list[str] = []
         self._named = [self._ask(wanted, "")]
         self._named += [self._ask(part.asked, f"less {n} ") for n, part in enumerate(unwanted)]
+        self._moves: Lanes = {} if levelling is None else levelling.moves(wanted)
         if allowed is not None:
             for there in self._scores.values():
                 there[~allowed] = np.nan
 
     @property
     def lanes(self) -> Mapping[str, Scores]:
-        """Lane -> (N,) scores of the wanted parts."""
+        """Lane -> (N,) raw scores of the wanted parts."""
         return _lanes(self._named[0], self._scores)
 
     @property
@@ -71,7 +80,16 @@ class Comparison:
             InputError: a recall outside (0, 1].
         """
         fuse, some = (self._fused, self._fused_some) if whole else (self._wanted, self._wanted_some)
-        fused, plan = ranked(self._scores, self._rough, self._exact, fuse, k=k, recall=recall, fuse_some=some)
+        fused, plan = ranked(
+            self._scores,
+            self._rough,
+            self._exact,
+            fuse,
+            k=k,
+            recall=recall,
+            fuse_some=some,
+            keeps_order=not self._moves,
+        )
         how = {lane: plan.lanes[lane] for lane in self.lanes}
         return fused, SearchPlan(plan.units, plan.rescored, plan.recall, plan.expected_recall, how)
 
@@ -90,16 +108,19 @@ class Comparison:
         fused[rows] = (self._fused_some if whole else self._wanted_some)(self._scores, rows)
         return fused, plan
 
-    def on_scale(self, wanted: Lanes, against: Sequence[Lanes]) -> Fused:
+    def on_scale(self, wanted: Lanes, against: Sequence[Lanes], *, units: Rows) -> Fused:
         """Return (R,) what parts of units score among the units.
 
         Args:
             wanted: lane -> (R,) scores of the wanted parts of the query.
             against: for each unwanted part, lane -> (R,) scores.
+            units: (R,) the unit of each.
         """
-        fused = self._fusing.on_scale(wanted, self.lanes)
-        for part, rows, units in zip(self.unwanted, against, self.against, strict=True):
-            fused -= part.penalties(rows, wanted, among=(units, self.lanes))
+        fused = self._fusing.on_scale(
+            levelled(wanted, self._moves, units), levelled(self.lanes, self._moves)
+        )
+        for part, rows, every in zip(self.unwanted, against, self.against, strict=True):
+            fused -= part.penalties(rows, wanted, among=(every, self.lanes))
         fused[~evident(wanted)] = np.nan
         return fused
 
@@ -129,14 +150,16 @@ class Comparison:
 
     def _wanted(self, scores: dict[str, Scores]) -> Fused:
         lanes = _lanes(self._named[0], scores)
-        fused = self._fusing.fused(lanes)
+        fused = self._fusing.fused(levelled(lanes, self._moves))
         fused[~evident(lanes)] = np.nan
         return fused
 
     def _wanted_some(self, scores: dict[str, Scores], rows: Rows) -> Fused:
         units = _lanes(self._named[0], scores)
         lanes = _of_rows(units, rows)
-        fused = self._fusing.on_scale(lanes, units)
+        fused = self._fusing.on_scale(
+            levelled(lanes, self._moves, rows), levelled(units, self._moves)
+        )
         fused[~evident(lanes)] = np.nan
         return fused
 

@@ -14,16 +14,15 @@ Cross Modal Retrieval with Querybank Normalisation (CVPR 2022), for the bank.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from plait.errors import InputError, ShapeError
+from plait.errors import InputError
 from plait.index.base import Scores
 
 NEAREST = 10  # of the bank's queries
-STRENGTH = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,40 +38,28 @@ class Hubs:
     excess: Mapping[str, Scores]
 
     @classmethod
-    def of(cls, bank: Mapping[str, Scores], *, nearest: int = NEAREST) -> Hubs:
+    def of(cls, bank: Iterable[tuple[str, Scores]], *, nearest: int = NEAREST) -> Hubs:
         """Return what a bank tells.
 
         Args:
-            bank: lane -> (B, N) scores of the bank's queries; NaN where a unit has nothing, and where a
+            bank: lanes and (B, N) scores of the bank's queries; NaN where a unit has nothing, and where a
                 query was made of the unit itself.
 
         Raises:
             InputError: a bank without queries.
         """
-        if not all(len(scores) for scores in bank.values()):
-            raise InputError("a bank needs a query at least")
-        return cls({lane: _excess(scores, nearest) for lane, scores in bank.items()})
+        return cls({lane: _excess(scores, nearest) for lane, scores in bank})
 
-    def suppressed(self, lanes: Mapping[str, Scores], *, strength: float = STRENGTH) -> dict[str, Scores]:
-        """Return the lanes with hubs held back; lanes that the bank does not know stay as they are.
-
-        Raises:
-            ShapeError: the lanes are of another number of units than the bank.
-        """
-        return {lane: self._held_back(lane, there, strength) for lane, there in lanes.items()}
-
-    def _held_back(self, lane: str, scores: Scores, strength: float) -> Scores:
-        excess = self.excess.get(lane)
-        if excess is None:
-            return scores
-        if len(excess) != len(scores):
-            raise ShapeError(f"the bank knows {len(excess)} units, the lane {lane} has {len(scores)}")
-        held_back: Scores = scores - np.float32(strength) * excess
-        return held_back
+    def moves(self, lanes: Iterable[str], *, strength: float) -> dict[str, Scores]:
+        """Return lane -> (N,) what is to be added to its scores, of those lanes that the bank knows."""
+        known = (lane for lane in lanes if lane in self.excess)
+        return {lane: -np.float32(strength) * self.excess[lane] for lane in known}
 
 
 def _excess(scores: Scores, nearest: int) -> Scores:
     """Return (N,) the mean of each unit's highest scores, less the mean of that."""
+    if not len(scores):
+        raise InputError("a bank needs a query at least")
     there = ~np.isnan(scores)
     highest = -np.sort(-np.where(there, scores, -np.inf), axis=0)[:nearest]
     counted = np.isfinite(highest)

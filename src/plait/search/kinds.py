@@ -104,7 +104,7 @@ def ranked_parts(comparison: Comparison, rows: NDArray[np.intp], kind: PartKind)
         found.scores(part.asked, units)
         for part, units in zip(comparison.unwanted, comparison.against, strict=True)
     ]
-    fused = comparison.on_scale(wanted, against)
+    fused = comparison.on_scale(wanted, against, units=found.rows)
     speaking = np.flatnonzero(~np.isnan(fused))
     return [
         Place(

@@ -19,6 +19,7 @@ from plait.search.comparing import Comparison
 from plait.search.explain import explained
 from plait.search.fusion import Method, Weights, check_method, check_weights
 from plait.search.kinds import candidates, of_kind, part_kind, ranked_parts
+from plait.search.levelling import Levelling
 from plait.search.likes import Resolved, resolved
 from plait.search.ranking import Place, Ranking, places_of
 from plait.search.scale import Fusing
@@ -36,11 +37,14 @@ class Searcher:
         snapshot: the units to rank.
         pictures: folder below which the stored paths of pictures lie, for queries that like some; None:
             they are whole paths.
+        levelling: what is done to lanes before they are combined, of the same encoder and snapshot; None:
+            nothing.
     """
 
     encoder: Encoder
     snapshot: Snapshot
     pictures: Path | None = None
+    levelling: Levelling | None = None
 
     @property
     def lanes(self) -> tuple[str, ...]:
@@ -233,7 +237,7 @@ class Searcher:
             for at, (part, strength) in enumerate(asked.unwanted)
         ]
         allowed = candidates(self.snapshot, kind, named=asked.named)
-        return Comparison(wanted, unwanted, fusing, allowed=allowed)
+        return Comparison(wanted, unwanted, fusing, allowed=allowed, levelling=self.levelling)
 
     def _best(self, fused: Scores, count: int, per_document: int | None) -> list[int]:
         """Return the rows of the best `count`, in order."""

@@ -14,7 +14,9 @@ from plait.settings import Settings
 
 
 def names(setting: str, asked: list[str] | None) -> list[str]:
-    rerankers = Rerankers(Settings(rerank=setting, llm_url="http://127.0.0.1:1/v1", llm_model="m"), TinyEncoder)
+    rerankers = Rerankers(
+        Settings(rerank=setting, llm_url="http://127.0.0.1:1/v1", llm_model="m"), TinyEncoder
+    )
     return [reranker.name for reranker in rerankers.named(asked)]
 
 
@@ -37,7 +39,9 @@ def test_a_made_reranker_is_kept():
     assert rerankers.named(None)[0] is rerankers.named(["refine"])[0]
 
 
-@pytest.mark.parametrize("setting", ["cross-encoder", "cross-encoder:", "refine:x", "colbert", "vlm http://a"])
+@pytest.mark.parametrize(
+    "setting", ["cross-encoder", "cross-encoder:", "refine:x", "colbert", "vlm http://a"]
+)
 def test_a_setting_that_cannot_be_meant_is_refused(setting):
     with pytest.raises(InputError, match="use late-interaction, refine, cross-encoder:FOLDER, vlm"):
         names(setting, None)

@@ -36,9 +36,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def given(folder: Path) -> Shortlist:
+    """Return the manuals' first sections."""
     with Library(folder, encoder=TinyEncoder()) as library:
         searcher = library.searcher()
-        return shortlist(searcher.ranking(Query.of("descale"), k=10), searcher)
+        given = shortlist(searcher.ranking(Query.of("descale"), k=10), searcher)
+    return replace(given, candidates=[one for one in given.candidates if one.unit.ordinal == 0])
 
 
 def model(chat, **options) -> VisionLanguageModel:
@@ -60,24 +62,30 @@ def test_question_and_candidate_are_sent_with_their_pictures(chat, given):
     chat.says("7")
     photo = io.BytesIO()
     Image.new("RGB", (3000, 1500), "green").save(photo, "PNG")
-    query = replace(Query.of("how?"), images=(photo.getvalue(),), image_boxes=(Box(0, 0, 0.5, 1),), image_weights=(1,))
+    half = (Box(0, 0, 0.5, 1),)
+    query = replace(Query.of("how?"), images=(photo.getvalue(),), image_boxes=half, image_weights=(1,))
     assert model(chat, at_once=1).scores(replace(given, query=query)).tolist() == [7, 7]
     boiler = next(asked for asked in chat.asked if "boiler" in str(asked))
     question, shown, document, picture = said(boiler)
-    assert (question, shown) == ("Question: how?", "(1024, 1024)")  # the box, half of 3000 x 1500, made smaller
-    assert document.startswith("<document>\nboiler") and "Descale the boiler." in document
+    assert (question, shown) == (
+        "Question: how?",
+        "(1024, 1024)",
+    )  # half of 3000 x 1500
+    assert document.startswith("<document>\nboiler")
+    assert "The boiler\n" in document  # its caption
+    assert "Descale the boiler." in document
     assert picture == "(60, 40)"
     pump = next(asked for asked in chat.asked if "pump" in str(asked))
     assert len(said(pump)) == 3  # it has no picture
     assert said(pump)[-1].count("</document>") == 1  # nor can it end its own quotation
 
 
-def test_grades_make_the_order_of_a_search(chat, folder):
+def test_a_search_asks_about_each_of_its_first_hits(chat, folder):
     chat.says("5")
     settings = Settings(rerank="vlm", llm_url=chat.url, llm_model="sees")
     with Library(folder, encoder=TinyEncoder(), settings=settings) as library:
-        assert len(library.search(Query.of("descale"))) == 2
-    assert len(chat.asked) == 2
+        assert len(library.search(Query.of("descale"), k=1)) == 1
+    assert len(chat.asked) == 4  # two manuals of two sections
 
 
 @pytest.mark.parametrize(
@@ -132,14 +140,16 @@ def test_a_picture_that_cannot_be_opened_leaves_the_order(chat, given, caplog):
 @pytest.mark.parametrize(
     ("reply", "grade"),
     [
-        ("7", 7), ("10", 10), ("0", 0), ("Grade: 8.", 8), ("**9**", 9), ("7/10", 7), ("7 / 10", 7), ("8.0", 8),
-        ("<think>Perhaps 3, or 4?</think>\n6", 6), ("6\n\nIt says 6.", 6),
+        ("7", 7), ("10", 10), ("0", 0), ("Grade: 8.", 8), ("**9**", 9), ("7/10", 7), ("7 / 10", 7),
+        ("8.0", 8), ("<think>Perhaps 3, or 4?</think>\n6", 6), ("6\n\nIt says 6.", 6),
     ],
 )  # fmt: skip
 def test_a_grade_is_read_however_it_is_written(reply, grade):
     assert grade_of(reply) == grade
 
 
-@pytest.mark.parametrize("reply", ["", "good", "11", "100", "-3", "7.5", "between 3 and 5", "<think>7", "1,000"])
+@pytest.mark.parametrize(
+    "reply", ["", "good", "11", "100", "-3", "7.5", "between 3 and 5", "<think>7", "1,000"]
+)
 def test_what_is_no_grade_is_none(reply):
     assert np.isnan(grade_of(reply))

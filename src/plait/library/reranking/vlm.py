@@ -125,7 +125,8 @@ def _question(query: Query) -> list[Message]:
 
 def _shown(candidate: Candidate) -> list[Message]:
     """Return the candidate's words, cut, and its first picture that can be opened."""
-    words = "\n".join([candidate.heading, *(passage.text for passage in candidate.passages)])
+    captions = [figure.caption for figure in candidate.figures if figure.caption]
+    words = "\n".join([candidate.heading, *captions, *(passage.text for passage in candidate.passages)])
     quoted = re.sub(r"</?document>", "", words[:_MAX_CHARACTERS], flags=re.IGNORECASE)
     parts = [_text(f"<document>\n{quoted}\n</document>")]
     pictures = [figure.picture for figure in candidate.figures] or [candidate.unit.page_picture]

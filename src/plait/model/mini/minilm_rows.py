@@ -1,8 +1,8 @@
 """MiniLM for a few short texts: their tokens in one matrix, without padding, by weights laid out for it.
 
 Gives what `MiniLM` gives, and of each text the same numbers to the last bit, whatever other texts come with
-it: a row of a matrix product does not depend on the other rows, if there are a few of them (fewer are computed
-by other means, so rows of zeros are added), and all else is done for each text alone.
+it: a row of a matrix product does not depend on the other rows, if there are a few of them (of fewer the
+product is computed by other means, so rows of zeros are added), and all else is done for each text alone.
 """
 
 from __future__ import annotations

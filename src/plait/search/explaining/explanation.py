@@ -168,4 +168,4 @@ class _Explaining:
 
     @cached_property
     def _trials(self) -> Trials:
-        return Trials(self.ranking.comparison, self.place.lanes, self.place.against)
+        return Trials(self.ranking.comparison, self.place.row, self.place.lanes, self.place.against)

@@ -33,11 +33,13 @@ class Trials:
 
     Attributes:
         comparison: the query compared with all units.
+        row: the unit that the hit is, or is a part of.
         said: of the hit, by the wanted parts.
         against: of the hit, by each unwanted part.
     """
 
     comparison: Comparison
+    row: int
     said: Said
     against: Sequence[Said] = ()
 
@@ -55,7 +57,8 @@ class Trials:
             }
             for place, (said, lanes) in enumerate(zip(self.against, self.comparison.against, strict=True))
         ]
-        scores = self.comparison.on_scale(wanted, against).astype(np.float64)
+        units = np.full(len(every), self.row, np.intp)
+        scores = self.comparison.on_scale(wanted, against, units=units).astype(np.float64)
         return {name: float(scores[0] - score) for name, score in zip(trials, scores[1:], strict=True)}
 
 

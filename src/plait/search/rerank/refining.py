@@ -43,9 +43,9 @@ class Refining:
     """
 
     steps: int = 5
-    rate: float = 0.02
+    rate: float = 0.4
     sharpness: float = 2.0
-    share: float = 0.3
+    share: float = 0.4
     name: str = "refine"
 
     def scores(self, shortlist: Shortlist) -> Scores:

@@ -55,66 +55,39 @@ def main() -> None:
     print(to_markdown(found))
 
 
-def measure(asked: Manual, encoder: MiniEncoder, *, seed: int) -> dict[str, Any]:
+def measure(asked: Manual, encoder: MiniEncoder) -> dict[str, Any]:
     """Return kind -> switch -> the difference of the MRR, and the MRR itself without any switch."""
     ranks: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    shelf = Shelf(asked.name, "one manual", [(asked, range(len(asked.units)))], encoder)
-    changes = switches(shelf, encoder, seed=seed)
-    for one in asked.asked:
-        rows = [shelf.rows[unit] for unit in one.relevant]
-        lanes = shelf.lanes(one.query, one)
-        for name, change in changes.items():
-            rank = _reciprocal_rank(fuse(change(lanes), parameters=encoder.mixture), rows)
-            ranks[one.kind][name].append(rank)
-            ranks["all"][name].append(rank)
+    with tempfile.TemporaryDirectory() as folder:
+        snapshot = stored(asked, encoder, Path(folder)).snapshot()
+        remembering = Remembering(encoder)
+        units = snapshot.units(range(len(snapshot)))
+        rows = {unit.id: row for row, (unit, _) in enumerate(units)}
+        searchers = {
+            name: Searcher(remembering, snapshot, levelling=Levelling(remembering, snapshot, *options))
+            for name, options in SWITCHES.items()
+        }
+        for one in asked.asked:
+            relevant = [rows[unit] for unit in one.relevant]
+            for name, searcher in searchers.items():
+                rank = _reciprocal_rank(searcher.ranking(one.query, k=len(snapshot)).fused, relevant)
+                ranks[one.kind][name].append(rank)
+                ranks["all"][name].append(rank)
     return {kind: _compared(of_kind) for kind, of_kind in ranks.items()}
 
 
-def switches(shelf: Shelf, encoder: MiniEncoder, *, seed: int) -> dict[str, Change]:
-    """Return the ways to change a library's lanes that are compared; the first changes nothing."""
-    hubs = Hubs.of(bank(shelf, encoder, seed=seed))
-    return {
-        "none": lambda lanes: lanes,
-        "recentring": recentred,
-        "hubs 0.25": lambda lanes: hubs.suppressed(lanes, strength=0.25),
-        "hubs 0.5": lambda lanes: hubs.suppressed(lanes, strength=0.5),
-        "hubs 0.5, text only": lambda lanes: {
-            **lanes,
-            **{k: v for k, v in hubs.suppressed(lanes).items() if k in ("text", "figure_words")},
-        },
-        "both": lambda lanes: recentred(hubs.suppressed(lanes)),
-    }
+class Remembering(MiniEncoder):
+    """The encoder, which reads a query once however often it is asked."""
 
+    def __init__(self, encoder: MiniEncoder) -> None:
+        self.__dict__.update(encoder.__dict__)
+        self._known: dict[Query, QueryVectors] = {}
 
-def bank(shelf: Shelf, encoder: MiniEncoder, *, seed: int) -> dict[str, Scores]:
-    """Return lane -> (B, N) scores of a library's own items as queries."""
-    rng = np.random.default_rng(seed)
-    found = {}
-    texts = [row for row, unit in enumerate(shelf.units) if unit.passages]
-    drawn = [texts[at] for at in rng.permutation(len(texts))[:_BANK]]
-    asked = [encoder.encode_query(Query.of(_sentence(shelf.units[row]))).fields for row in drawn]
-    for lane in ("text", "figure_words"):
-        found[lane] = _bank_scores(shelf, lane, np.concatenate([one[lane] for one in asked]), drawn)
-    offsets = shelf.fields["image"].offsets
-    figures = rng.permutation(int(offsets[-1]))[:_BANK]
-    owners = np.searchsorted(offsets, figures, side="right") - 1
-    for lane in ("image", "image_tokens"):
-        if len(figures):
-            items = shelf.fields[lane].vectors[:, figures].transpose(1, 0, 2)
-            found[lane] = _bank_scores(shelf, lane, items, owners.tolist())
-    return found
-
-
-def _sentence(unit: Unit) -> str:
-    """Return the first sentence of a unit."""
-    return next(sentences(unit.passages[0].text, longest=300))
-
-
-def _bank_scores(shelf: Shelf, lane: str, queries: Vectors, owners: Sequence[int]) -> Scores:
-    one = np.ones(1, np.float32)
-    scores = np.stack([shelf.fields[lane].scores(query[None], one) for query in queries])
-    scores[np.arange(len(queries)), owners] = np.nan
-    return scores
+    def encode_query(self, query: Query) -> QueryVectors:
+        """As of `MiniEncoder`."""
+        if query not in self._known:
+            self._known[query] = super().encode_query(query)
+        return self._known[query]
 
 
 def _reciprocal_rank(fused: Scores, rows: Sequence[int]) -> float:

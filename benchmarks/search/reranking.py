@@ -190,9 +190,8 @@ def to_markdown(scored: Mapping[str, Sequence[Case]], times: Mapping[str, float]
     """
     lines = [_HEADER]
     for name in dict.fromkeys(key.partition("@")[0] for key in scored):
-        of_manual = {
-            key.partition("@")[2]: cases for key, cases in scored.items() if key.startswith(f"{name}@")
-        }
+        keys = [key for key in scored if key.startswith(f"{name}@")]
+        of_manual = {key.partition("@")[2]: scored[key] for key in keys}
         share = _chosen([cases for manual, cases in of_manual.items() if manual in CHOSEN_ON])
         lines += ["", f"## {name}: share {share}, {times[name]:.0f} CPU-ms a query", "", _COLUMNS]
         for package in SHOWN_ON:
@@ -222,14 +221,15 @@ def _row(package: str, kind: str, cases: Sequence[Case], share: float) -> str:
 
 _HEADER = """# What rerankers give
 
-Manuals of Debian, about 420 units each, searched by plait-mini; the first 30 places put in order anew. MRR x 100
-of what the manuals ask of themselves, before and after; the difference with its 95 % interval by a paired
-bootstrap. Queries that a reranker has nothing to say of (pictures alone) are left out. The share that a
-reranker has against the lanes was chosen on imagemagick-6-doc and kicad-doc-en, as far as a reranker was asked
-there; nothing was chosen on the manuals below. CPU time is of one thread, the model loaded, the median of words
-alone asked of ns3-doc.
+Manuals of Debian, about 420 units each, searched by plait-mini; the first 30 places put in order anew. MRR x
+100 of what the manuals ask of themselves, before and after; the difference with its 95 % interval by a paired
+bootstrap. Queries that a reranker has nothing to say of (pictures alone) are left out. The share that it has
+against the lanes was chosen on imagemagick-6-doc and, where it was asked there, kicad-doc-en; nothing was
+chosen on the manuals below. CPU time is of one thread, the model loaded, the median of words alone asked of
+ns3-doc.
 
-    python -m benchmarks.search.reranking score --cross-encoder FOLDER; python -m benchmarks.search.reranking show
+    python -m benchmarks.search.reranking score --cross-encoder FOLDER
+    python -m benchmarks.search.reranking show
 
 "sentence": a sentence that was taken out of its unit; "keywords": the four longest words of one that stays;
 "caption", "title": taken out; "figure+...": a picture and such words."""

@@ -13,6 +13,7 @@ from plait.index.base import Entry, StoredDocument
 from plait.schema import Filter, Passage, Query, Unit
 from plait.scoring.mixture import MixtureParameters
 from plait.scoring.vectors import QueryVectors, UnitVectors, VectorField
+from plait.search.levelling import Levelling
 from plait.search.searcher import Searcher
 from plait.search.vectors import nearest
 
@@ -131,6 +132,35 @@ def test_the_recall_that_is_asked_is_reached_by_comparing_some(stores, method, r
         assert set(found.plan.lanes.values()) <= {"rough", "exact"}
     assert np.mean(shares) >= recall
     assert np.median(looked_at) < 0.7
+
+
+def test_recentred_hits_are_those_of_exact_scores(stores):
+    encoder = Asking()
+    held, scanned = (
+        Searcher(encoder, stores[name], levelling=Levelling(encoder, stores[name], recentring=True))
+        for name in ("held", "scanned")
+    )
+    for query in list(queries())[:6]:
+        expected, found = held.search(query), scanned.search(query, recall=1.0)
+        assert ids(found) == ids(expected)
+        np.testing.assert_allclose([h.score for h in found], [h.score for h in expected], atol=1e-4)
+
+
+@pytest.mark.parametrize("lanes", [None, ["text"]])
+def test_with_hubs_held_back_scores_do_not_depend_on_what_was_compared(stores, lanes):
+    encoder, snapshot = Asking(), stores["scanned"]
+    levelling = Levelling(encoder, snapshot, recentring=True, hub_suppression=0.5)
+    searcher = Searcher(encoder, snapshot, levelling=levelling)
+    shares = []
+    for query in [query for query in queries() if query.texts][:12]:
+        exact = searcher.ranking(query, k=10, depth=UNITS, lanes=lanes, recall=1.0)
+        found = searcher.ranking(query, k=10, lanes=lanes, recall=0.95)
+        assert found.plan.rescored < UNITS
+        there = [place.row for place in found.places]
+        np.testing.assert_allclose(found.fused[there], exact.fused[there], atol=1e-3)
+        best = {place.row for place in exact.places[:10]}
+        shares.append(len(best & set(there[:10])) / 10)
+    assert np.mean(shares) >= 0.95
 
 
 def test_hits_that_are_found_have_their_exact_scores(stores):

@@ -23,14 +23,9 @@ MIXED = replace(TinyEncoder(), mixture=MixtureParameters())
 
 @pytest.fixture
 def shop(library, figure) -> Searcher:
-    """Return 12 units of words, each with two of eight, 12 that show something too, and one with every word."""
+    """Return 24 units with one of eight words each, of which half show something; and one with all eight."""
     shown = [figure("red"), figure("green", "blue"), figure("grey")]
-    documents = {
-        f"d{at:02}": [
-            ([f"{WORDS[at % 8]} {WORDS[(at + 1 + at // 8) % 8]}"], [shown[at % 3]] if at % 2 else [])
-        ]
-        for at in range(24)
-    }
+    documents = {f"d{at:02}": [([WORDS[at % 8]], [shown[at % 3]] if at % 2 else [])] for at in range(24)}
     searcher = library(documents | {"hub": [([" ".join(WORDS)], [])]})
     return replace(searcher, encoder=MIXED)
 
@@ -70,9 +65,8 @@ def test_scores_move_by_what_was_fixed_and_what_lanes_say_stays_raw(shop, figure
 
 
 @pytest.mark.parametrize("kind", [None, "passage", "figure"])
-@pytest.mark.parametrize("options", SWITCHES.values(), ids=SWITCHES)
-def test_later_pages_have_the_scores_of_the_first(shop, figure, options, kind) -> None:
-    searcher, query = levelled(shop, **options), question(figure, less=True)
+def test_later_pages_have_the_scores_of_the_first(shop, figure, kind) -> None:
+    searcher, query = levelled(shop, **SWITCHES["both"]), question(figure, less=True)
     whole = scored(searcher.ranking(query, k=25, kind=kind))
     assert whole != scored(shop.ranking(query, k=25, kind=kind))
     some = list(whole)[1::3]
@@ -94,12 +88,12 @@ def test_a_unit_near_to_every_query_goes_down(shop) -> None:
     moves = levelled(shop, hub_suppression=1.0).levelling.moves(asked)["text"]
     (hub,) = shop.snapshot.documents_of()["hub"]
     assert moves.argmin() == hub
-    query = Query.of("valve pump seal")
+    query = Query.of("valve pump seal")  # the hub has a cosine of 0.61, nine units one of 0.58
     ranks = [
         [place.row for place in one.ranking(query, k=25, lanes=["text"]).places].index(hub)
         for one in (shop, levelled(shop, hub_suppression=1.0))
     ]
-    assert ranks[0] < ranks[1]
+    assert ranks == [0, 9]
 
 
 def test_kinds_of_units_get_one_mean_in_a_lane(shop) -> None:

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from threading import RLock
 from types import TracebackType
 from typing import TYPE_CHECKING, cast, get_args
 
@@ -94,6 +95,8 @@ class Library:
         self._encoder = encoder
         self._index: LanceIndex | None = None
         self._searcher: Searcher | None = None
+        self._opening = RLock()
+        self._follows = False
         self._responder = Responder(self._folder.path, Rerankers(self._settings, self.encoder).named)
         self._manifest: Manifest | None = None
         if self._folder.exists() or not create:
@@ -476,10 +479,29 @@ class Library:
 
     def searcher(self) -> Searcher:
         """Return what ranks this library's units, as of the latest write of any process."""
-        snapshot = self._open_index().snapshot()
-        if self._searcher is None or self._searcher.snapshot is not snapshot:
-            self._searcher = Searcher(self.encoder(), snapshot, self.folder, self._levelling(snapshot))
-        return self._searcher
+        snapshot, searcher = self._open_index().snapshot(), self._searcher
+        if searcher is None or searcher.snapshot is not snapshot:
+            searcher = self._searcher = Searcher(
+                self.encoder(), snapshot, self.folder, self._levelling(snapshot)
+            )
+        return searcher
+
+    def follow(self) -> None:
+        """From now on, search the newest snapshot that is loaded, while newer ones are loaded beside.
+
+        For services: what other processes write is then seen within moments, of a large library within
+        seconds, and no search waits for it. What this object writes is seen at once.
+        """
+        self._follows = True
+        if self._index is not None:
+            self._index.follow()
+
+    def renew(self) -> None:
+        """Wait until searches see all that was written before; they do at once, unless it follows."""
+        with self._opening:
+            index = self._index
+        if index is not None:
+            index.renew()
 
     def encoder(self) -> Encoder:
         """Return the library's encoder, loading it on first use.
@@ -488,17 +510,18 @@ class Library:
             ModelError: the model cannot be loaded.
             LibraryFormatError: it is not the one that filled the library.
         """
-        if self._encoder is None:
-            name = self._manifest.model if self._manifest else self._settings.model
-            encoder = load_encoder(
-                name,
-                threads=self._settings.threads,
-                max_pixels=self._settings.max_pixels,
-                precision=self._settings.precision,
-            )
-            self._check_model(encoder)
-            self._encoder = encoder
-        return self._encoder
+        with self._opening:  # two threads would load two models
+            if self._encoder is None:
+                name = self._manifest.model if self._manifest else self._settings.model
+                encoder = load_encoder(
+                    name,
+                    threads=self._settings.threads,
+                    max_pixels=self._settings.max_pixels,
+                    precision=self._settings.precision,
+                )
+                self._check_model(encoder)
+                self._encoder = encoder
+            return self._encoder
 
     def close(self) -> None:
         """Let go of the store; the object cannot be used afterwards."""
@@ -554,19 +577,22 @@ class Library:
             self._folder.write_manifest(self._manifest)
 
     def _open_index(self) -> LanceIndex:
-        if self._manifest is None:
-            self._manifest = self._folder.read_manifest()
-        if self._index is None:
-            try:
-                self._index = LanceIndex(
-                    self._folder.store,
-                    self._manifest.fields,
-                    language=self._manifest.language,
-                    exact_bytes=self._settings.exact_mb << 20,
-                )
-            except OSError as error:
-                raise LibraryError(f"cannot open the library {self.folder}: {error}") from error
-        return self._index
+        with self._opening:
+            if self._manifest is None:
+                self._manifest = self._folder.read_manifest()
+            if self._index is None:
+                try:
+                    self._index = LanceIndex(
+                        self._folder.store,
+                        self._manifest.fields,
+                        language=self._manifest.language,
+                        exact_bytes=self._settings.exact_mb << 20,
+                    )
+                except OSError as error:
+                    raise LibraryError(f"cannot open the library {self.folder}: {error}") from error
+            if self._follows:
+                self._index.follow()
+            return self._index
 
     def _written(self, replaced: bool) -> None:
         """Tidy up after a write: merge small pieces, and delete pictures nothing refers to."""

@@ -14,7 +14,7 @@ from plait.errors import InputError
 Array = Any  # a number, or numpy.ndarray
 Side = Literal["text", "image", "both"]  # what a query asks with
 SIDES: tuple[Side, ...] = ("text", "image", "both")
-_SURE = 700.0  # odds beyond which exp has no number
+_SURE = 80.0  # odds beyond which exp has no number of single precision
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,9 +116,7 @@ class Comparison:
             against: for each unwanted part, lane -> (R,) scores.
             units: (R,) the unit of each.
         """
-        fused = self._fusing.on_scale(
-            levelled(wanted, self._moves, units), levelled(self.lanes, self._moves)
-        )
+        fused = self._fusing.on_scale(levelled(wanted, self._moves, units), levelled(self.lanes, self._moves))
         for part, rows, every in zip(self.unwanted, against, self.against, strict=True):
             fused -= part.penalties(rows, wanted, among=(every, self.lanes))
         fused[~evident(wanted)] = np.nan
@@ -157,9 +155,7 @@ class Comparison:
     def _wanted_some(self, scores: dict[str, Scores], rows: Rows) -> Fused:
         units = _lanes(self._named[0], scores)
         lanes = _of_rows(units, rows)
-        fused = self._fusing.on_scale(
-            levelled(lanes, self._moves, rows), levelled(units, self._moves)
-        )
+        fused = self._fusing.on_scale(levelled(lanes, self._moves, rows), levelled(units, self._moves))
         fused[~evident(lanes)] = np.nan
         return fused
 

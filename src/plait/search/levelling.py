@@ -1,4 +1,4 @@
-"""Lanes levelled before they are fused, where a switch says so: by kind of unit, and by how near to all queries.
+"""Lanes levelled before they are fused, by kinds of units and by hubs, where a switch says so.
 
 Both switches add to what a lane says of a unit a number that is fixed before any rough score is made exact:
 so a unit's score does not depend on which others are compared exactly. They move what is said of the wanted

@@ -1,8 +1,8 @@
 """Queries made of a library's own units, and what its vector fields say of them.
 
-Of up to 64 units all over the library the first sentence is asked, and of as many the first figure. Sentences
-are encoded as any query is; figures are asked by the vectors that are stored of them. Where a field is too
-large to be held in memory, its rough scores are taken.
+Of up to 64 units all over the library the first words are asked, and of as many the first figure. Words are
+encoded as any query is; figures are asked by the vectors that are stored of them. Where a field is too large
+to be held in memory, its rough scores are taken.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from plait.data.sentences import sentences
 from plait.encode.base import Encoder
 from plait.index.base import ItemKind, Scores, Snapshot
 from plait.schema import Query
 from plait.scoring.vectors import QueryVectors, Vectors
 
 _SIZE = 64
-_LONGEST = 300  # words of a sentence
+_WORDS = 20  # about a sentence
 Asked = tuple[int, Vectors]  # the row that a query was made of; (1, tokens, width)
 
 
@@ -28,23 +27,21 @@ def bank_scores(encoder: Encoder, snapshot: Snapshot) -> Iterator[tuple[str, Sco
     Fields of which the library has nothing to ask are left out. Memory: 256 bytes a unit, for one field at
     a time.
     """
-    sentences = _sentences(encoder, snapshot)
+    worded = _worded(encoder, snapshot)
     for field in encoder.fields:
         if field.asks == "image":
             bank = _figures(field.name, snapshot)
         else:
-            bank = [(row, one.fields[field.name]) for row, one in sentences if field.name in one.fields]
+            bank = [(row, one.fields[field.name]) for row, one in worded if field.name in one.fields]
         if bank:
             yield field.name, _scores(field.name, bank, snapshot)
 
 
-def _sentences(encoder: Encoder, snapshot: Snapshot) -> list[tuple[int, QueryVectors]]:
+def _worded(encoder: Encoder, snapshot: Snapshot) -> list[tuple[int, QueryVectors]]:
     rows = _spread(snapshot, "passage")
-    first = [unit.passages[0].text for unit, _ in snapshot.units(rows)]
-    asked = [next(sentences(text, longest=_LONGEST), "").strip() for text in first]
-    return [
-        (row, encoder.encode_query(Query.of(text))) for row, text in zip(rows, asked, strict=True) if text
-    ]
+    first = [" ".join(unit.passages[0].text.split()[:_WORDS]) for unit, _ in snapshot.units(rows)]
+    asked = [(row, Query.of(text)) for row, text in zip(rows, first, strict=True) if text]
+    return [(row, encoder.encode_query(query)) for row, query in asked]
 
 
 def _figures(field: str, snapshot: Snapshot) -> list[Asked]:

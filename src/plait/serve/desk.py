@@ -38,6 +38,7 @@ class Desk:
     """
 
     def __init__(self, library: Library, *, searches: int | None = None, waiting: int = _WAITING) -> None:
+        library.follow()
         self.library = library
         self.ready = False
         self._waiting = waiting

@@ -49,7 +49,7 @@ def test_a_setting_that_cannot_be_meant_is_refused(setting):
 
 def test_a_vision_language_model_without_an_endpoint_is_refused():
     with pytest.raises(InputError, match="llm_url"):
-        Rerankers(Settings(rerank="vlm"), TinyEncoder).named(None)
+        Rerankers(Settings(rerank="vlm"), TinyEncoder)
 
 
 def test_a_library_refuses_what_its_settings_do_not_name(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 from plait.errors import QueryError
 from plait.schema import Query, SearchRequest
 from plait.search.ranking import Place
-from plait.search.rerank.base import TOP, in_order, no_rerankers, reranked, standardised
+from plait.search.rerank.base import TOP, in_order, no_rerankers, reranked, shortlist, standardised
 from plait.search.responding import Responder
 
 NAN = float("nan")
@@ -105,3 +105,20 @@ def test_a_name_is_refused_where_no_reranker_is_set_up():
     assert (no_rerankers(None), no_rerankers(())) == ((), ())
     with pytest.raises(QueryError, match="names vlm"):
         no_rerankers(["vlm"])
+
+
+def test_the_passage_nearest_to_the_words_is_read_under_its_headings(library, figure):
+    units = [
+        (["the boiler", "the seal of a pump"], [figure("red")]),
+        (["a seal"], []),
+        ([], [figure("blue")]),
+    ]
+    searcher = library({"guide": units})
+    given = shortlist(
+        searcher.ranking(Query.of("seal of a pump", figure("blue").picture.path), k=3), searcher
+    )
+    read = dict(zip(given.rows, given.best_passages(), strict=True))
+    heading = given.candidates[0].heading
+    assert read == {0: f"{heading}\nthe seal of a pump", 1: f"{heading}\na seal", 2: heading}
+    pictures = shortlist(searcher.ranking(Query.of("", figure("red").picture.path), k=1), searcher)
+    assert pictures.best_passages()[0] == f"{heading}\nthe boiler"  # no words are asked: the first

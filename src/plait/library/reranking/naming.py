@@ -19,22 +19,27 @@ class Rerankers:
 
     Args:
         encoder: gives the library's.
+
+    Raises:
+        InputError: the setting names one that there is not, or lacks what one needs.
     """
 
     def __init__(self, settings: Settings, encoder: Callable[[], Encoder]) -> None:
         self._settings = settings
         self._encoder = encoder
+        self._known = _read(settings.rerank)
+        if "vlm" in self._known and not settings.llm_url:
+            raise InputError("the setting rerank names vlm, so llm_url and llm_model must name its endpoint")
         self._made: dict[str, Reranker] = {}
 
     def named(self, names: Sequence[str] | None) -> Sequence[Reranker]:
         """Return the rerankers of some names, in their order; None means all that the setting names.
 
         Raises:
-            InputError: the setting names one that there is not, or lacks what one needs.
             QueryError: a name that the setting lacks.
             ModelError, MissingExtraError: a cross-encoder that cannot be opened.
         """
-        known = _read(self._settings.rerank)
+        known = self._known
         wanted = list(known) if names is None else list(dict.fromkeys(names))
         for name in wanted:
             if name not in known:
@@ -62,10 +67,6 @@ class Rerankers:
             from plait.library.reranking.vlm import VisionLanguageModel
             from plait.rag.generate import ChatEndpoint
 
-            if not self._settings.llm_url:
-                raise InputError(
-                    "the setting rerank names vlm, so llm_url and llm_model must name its endpoint"
-                )
             return VisionLanguageModel(ChatEndpoint(self._settings.llm_url, self._settings.llm_model))
         from plait.library.reranking.cross_encoder import load_cross_encoder
 

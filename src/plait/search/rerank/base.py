@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -92,21 +92,25 @@ class Shortlist:
 
         It comes below its headings; one without passages gives its headings alone.
         """
-        chosen = [list(candidate.items("passage")) for candidate in self.candidates]
-        name = next((f.name for f in self._asked("text") if f.items == "passage"), None)
-        if name is not None:
-            every = self.snapshot.item_scores(
-                name, self.vectors.fields[name], self.vectors.weights[name], self.rows
-            )
-            for items, scores in zip(chosen, every, strict=True):
-                items.sort(key=lambda item, of=scores: -of[item] if item < len(of) else 0.0)  # type: ignore[misc]
+        items = [candidate.items("passage") for candidate in self.candidates]
+        field = next((f for f in self.fields if f.name in self.vectors.fields and f.items == "passage"), None)
+        if field is None:
+            chosen = [of_one[:1] for of_one in items]
+        else:
+            asked = self.vectors.fields[field.name], self.vectors.weights[field.name]
+            scores = self.snapshot.item_scores(field.name, *asked, self.rows)
+            chosen = [_best(of_one, there) for of_one, there in zip(items, scores, strict=True)]
         return [
-            "\n".join([one.heading, *(one.unit.passages[item].text for item in items[:1])]).strip()
-            for one, items in zip(self.candidates, chosen, strict=True)
+            "\n".join([one.heading, *(one.unit.passages[item].text for item in best)])
+            for one, best in zip(self.candidates, chosen, strict=True)
         ]
 
-    def _asked(self, asks: str) -> Iterator[VectorField]:
-        return (field for field in self.fields if field.asks == asks and field.name in self.vectors.fields)
+
+def _best(items: Sequence[int], scores: Scores) -> Sequence[int]:
+    """Return the best of some items, () where there are none; one that has no vector is the last choice."""
+    if not items:
+        return ()
+    return (max(items, key=lambda item: float(scores[item]) if item < len(scores) else -np.inf),)
 
 
 class Reranker(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -39,6 +40,7 @@ class Workshop:
     def __init__(self, worker: Worker | None = None) -> None:
         self._worker: Worker = worker or OwnProcess()
         self._jobs: dict[Path, Jobs] = {}
+        self._libraries: dict[Path, weakref.ref[Library]] = {}
         self._turns: deque[Jobs] = deque()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -52,6 +54,7 @@ class Workshop:
         Raises:
             LibraryError: its folder cannot be written.
         """
+        self._libraries[library.folder] = weakref.ref(library)
         return self._opened(library.folder, library.settings)
 
     def resume(self, library: Library) -> None:
@@ -171,10 +174,23 @@ class Workshop:
         for job in outcomes:
             if job.state != "added":
                 jobs.place(job).give_back()
+        if any(job.state == "added" for job in outcomes):
+            self._renew(jobs.folder)
         jobs.change(outcomes)
         for job in outcomes:
             if job.is_finished:
                 jobs.place(job).settle()
+
+    def _renew(self, folder: Path) -> None:
+        """Let searches see what was added, before anybody is told that it was."""
+        reference = self._libraries.get(folder)
+        library = None if reference is None else reference()
+        if library is None:
+            return
+        try:
+            library.renew()
+        except LibraryError as error:  # whoever searches is told of it
+            print(f"plait: {error}", file=sys.stderr)
 
     def _pause(self, jobs: Jobs) -> None:
         jobs.not_before = time.monotonic() + _LOOK_SECONDS

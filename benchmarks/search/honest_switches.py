@@ -3,16 +3,17 @@
     python -m benchmarks.search.honest_switches
 
 MRR of each kind of question before, and the difference that each switch makes, query by query, with its
-95 % interval. The bank of a library is 128 first sentences of its units and 128 of its figures; a
-query made of a unit leaves that unit out.
+95 % interval. Manuals are stored as any library is and searched by the very code that the settings
+`recentring` and `hub_suppression` switch on.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,27 +22,30 @@ import torch
 
 from benchmarks.real_input.fetch import CACHE
 from benchmarks.search.honest import RESULTS
-from benchmarks.search.honest_libraries import Shelf
 from benchmarks.search.honest_material import Manual, manual
-from plait import Query, Unit
-from plait.data.sentences import sentences
+from benchmarks.search.unwanted import stored
+from plait import Query
 from plait.encode.mini import MiniEncoder
 from plait.evaluation.intervals import bootstrap
 from plait.index.base import Scores
-from plait.scoring.vectors import Vectors
-from plait.search.fusion import fuse
-from plait.search.hubs import Hubs
-from plait.search.recentring import recentred
+from plait.scoring.vectors import QueryVectors
+from plait.search.levelling import Levelling
+from plait.search.searcher import Searcher
 
 MANUALS = ("jmeter-help", "ns3-doc", "kicad-doc-en", "python-xarray-doc")
-_BANK = 128
-Change = Callable[[Mapping[str, Scores]], Mapping[str, Scores]]
+SWITCHES = {  # recentring, hub_suppression
+    "none": (False, 0.0),
+    "recentring": (True, 0.0),
+    "hubs 0.25": (False, 0.25),
+    "hubs 0.5": (False, 0.5),
+    "both": (True, 0.5),
+}
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     options.add_argument("--cache", type=Path, default=CACHE, help="where fetch.py put the manuals")
-    options.add_argument("--seed", type=int, default=0)
+    options.add_argument("--results", type=Path, default=RESULTS)
     asked = options.parse_args()
     torch.set_num_threads(1)
     encoder = MiniEncoder.load(threads=1)
@@ -49,9 +53,9 @@ def main() -> None:
     found = {}
     for package in MANUALS:
         read = manual(package, encoder, packages=asked.cache, work=work)
-        found[package] = measure(read, encoder, seed=asked.seed)
-    (RESULTS / "honest-switches.json").write_text(json.dumps(found, indent=1) + "\n")
-    (RESULTS / "honest-switches.md").write_text(to_markdown(found))
+        found[package] = measure(read, encoder)
+    (asked.results / "honest-switches.json").write_text(json.dumps(found, indent=1) + "\n")
+    (asked.results / "honest-switches.md").write_text(to_markdown(found))
     print(to_markdown(found))
 
 
@@ -59,7 +63,7 @@ def measure(asked: Manual, encoder: MiniEncoder) -> dict[str, Any]:
     """Return kind -> switch -> the difference of the MRR, and the MRR itself without any switch."""
     ranks: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     with tempfile.TemporaryDirectory() as folder:
-        snapshot = stored(asked, encoder, Path(folder)).snapshot()
+        snapshot = stored(asked, encoder, Path(folder))
         remembering = Remembering(encoder)
         units = snapshot.units(range(len(snapshot)))
         rows = {unit.id: row for row, (unit, _) in enumerate(units)}

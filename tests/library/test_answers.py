@@ -13,6 +13,7 @@ from tests.helpers.tiny_encoder import TinyEncoder
 from plait.errors import InputError, QueryError
 from plait.library import Library
 from plait.schema import Filter, Query, SearchRequest
+from plait.settings import Settings
 
 WORDS = "valve boiler filter basket steam water pump gauge seal hose tank drain".split()  # noqa: SIM905
 ASKED = SearchRequest(Query.of("valve steam water"), k=3, fold=False)
@@ -132,3 +133,19 @@ def test_what_cannot_be_meant_is_refused(
 def test_an_empty_library_has_nothing_to_count(tmp_path: Path) -> None:
     with Library(tmp_path / "new", encoder=TinyEncoder()) as opened:
         assert (opened.count(), opened.facets(["type"]), opened.fields()) == ((0, 0), [], [])
+
+
+def test_switches_of_lanes_are_settings_and_off_is_as_if_there_were_none(
+    library: Library, tmp_path: Path
+) -> None:
+    def scores(settings: Settings) -> list[tuple[str, float]]:
+        with Library(tmp_path, encoder=TinyEncoder(), settings=settings) as opened:
+            whole = [(hit.id, hit.score) for hit in opened.search(replace(ASKED, k=50))]
+            assert paged(opened, ASKED) == [name for name, _ in whole]
+            return whole
+
+    before = [(hit.id, hit.score) for hit in library.search(replace(ASKED, k=50))]
+    assert scores(Settings(recentring=False, hub_suppression=0.0)) == before
+    assert scores(Settings(hub_suppression=0.5)) != before
+    with pytest.raises(InputError, match="hub_suppression must be from 0 to 1, got 2"):
+        scores(Settings(hub_suppression=2.0))

@@ -42,6 +42,7 @@ def found(searcher, text: str, *, fold: bool = True, k: int = 10, limits: dict[s
         k=k,
         fold=fold,
         groups=Groups(limits or {}, values),
+        passages="text",
         contents=Contents(),
         pictures=None,
     )

@@ -6,12 +6,14 @@ import math
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from plait.index.base import Snapshot
+from plait.scoring.vectors import Vectors
 from plait.search.ranking import Place
 from plait.search.sameness import Content, Contents, content, nearly_same
 
@@ -19,6 +21,7 @@ Codes = Sequence[int] | NDArray[np.int32]
 
 _NEAR = 0.05  # raw scores of near duplicates differ by no more than this,
 _NEAR_SHARE = 0.15  # or than this share of the larger: BM25 has no upper end
+_NEAR_MEANING = 0.85  # cosine of near duplicates, at least: under another title it is about .93
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,30 +70,64 @@ def chosen(
     k: int,
     fold: bool,
     groups: Groups,
+    passages: str | None,
     contents: Contents,
     pictures: Path | None,
 ) -> Chosen:
     """Return the first k places to show, each with those below it that are nearly the same.
 
-    Only places whose raw scores are near each other in every lane are compared: near duplicates score alike.
+    Only places whose raw scores are near each other in every lane, and units whose words mean nearly the
+    same, are read and compared: near duplicates are alike in both.
 
     Args:
+        passages: the vector field of passages, if there is one.
         contents: what is known of places already, by their keys.
         pictures: where the paths of pictures begin.
     """
     left, taken, folded = list(places), list[Place](), list[list[Place]]()
     look = _Looking(snapshot, contents)
+    meanings = _Meanings(snapshot, passages, places) if fold else None
     while left and len(taken) < k:
         best = left.pop(0)
         if not groups.take(best.row):
             continue
-        alike = [place for place in left if _near(best, place)] if fold else []
+        alike = [] if meanings is None else meanings.near(best, [one for one in left if _near(best, one)])
         same = _same(best, alike, look, pictures)
         gone = {_name(place) for place in same}
         left = [place for place in left if _name(place) not in gone]
         taken.append(best)
         folded.append(same)
     return Chosen(taken, folded, left)
+
+
+class _Meanings:
+    """What the words of units mean, by the mean of their passages' vectors; read once, when first asked."""
+
+    def __init__(self, snapshot: Snapshot, field: str | None, places: Sequence[Place]) -> None:
+        self._snapshot = snapshot
+        self._field = field
+        self._rows = list(dict.fromkeys(place.row for place in places if not place.part))
+
+    def near(self, best: Place, others: Sequence[Place]) -> Sequence[Place]:
+        """Return those of others that may be the same; all where that cannot be told by meaning."""
+        if not others or self._field is None or best.part or best.row not in self._found:
+            return others
+        own = self._found[best.row]
+        return [
+            other
+            for other in others
+            if other.row not in self._found or float(own @ self._found[other.row]) >= _NEAR_MEANING
+        ]
+
+    @cached_property
+    def _found(self) -> dict[int, Vectors]:
+        """Row -> (width,) unit length, of the units that have passages."""
+        assert self._field is not None
+        every = self._snapshot.item_vectors(self._field, self._rows)
+        means = {
+            row: items.mean(axis=(0, 1)) for row, items in zip(self._rows, every, strict=True) if len(items)
+        }
+        return {row: mean / max(float(np.linalg.norm(mean)), 1e-12) for row, mean in means.items()}
 
 
 class _Looking:

@@ -13,7 +13,7 @@ import numpy as np
 
 from plait.encode.base import Encoder
 from plait.index.base import ItemKind, Scores, Snapshot
-from plait.schema import Query
+from plait.schema import Query, Unit
 from plait.scoring.vectors import QueryVectors, Vectors
 
 _SIZE = 64
@@ -39,9 +39,14 @@ def bank_scores(encoder: Encoder, snapshot: Snapshot) -> Iterator[tuple[str, Sco
 
 def _worded(encoder: Encoder, snapshot: Snapshot) -> list[tuple[int, QueryVectors]]:
     rows = _spread(snapshot, "passage")
-    first = [" ".join(unit.passages[0].text.split()[:_WORDS]) for unit, _ in snapshot.units(rows)]
+    first = [_first_words(unit) for unit, _ in snapshot.units(rows)]
     asked = [(row, Query.of(text)) for row, text in zip(rows, first, strict=True) if text]
     return [(row, encoder.encode_query(query)) for row, query in asked]
+
+
+def _first_words(unit: Unit) -> str:
+    """Return none of a unit of headings alone, which an encoder may read too."""
+    return " ".join(word for passage in unit.passages[:1] for word in passage.text.split()[:_WORDS])
 
 
 def _figures(field: str, snapshot: Snapshot) -> list[Asked]:

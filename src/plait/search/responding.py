@@ -48,6 +48,7 @@ class Responder:
             k=request.k,
             fold=request.fold,
             groups=_groups(searcher, request, page.shown),
+            passages=next((one.name for one in searcher.encoder.fields if one.items == "passage"), None),
             contents=self.contents,
             pictures=self.pictures,
         )

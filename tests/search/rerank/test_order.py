@@ -53,6 +53,8 @@ def test_a_share_of_nothing_leaves_the_order_and_one_of_all_makes_it():
 def test_a_place_without_a_new_score_keeps_its_standing():
     found = in_order(places(3, 2, 1), np.array([NAN, 0, 1], np.float32), 1.0)
     assert rows(found) == [0, 2, 1]  # 1.225 of its own, then 1 and -1
+    alike = in_order(places(5, 4, 3, 2, 1), np.array([7, 7, 7, NAN, NAN], np.float32), 0.9)
+    assert rows(alike) == [0, 1, 2, 3, 4]  # nothing was said that could lower the first three
     untouched = in_order(places(3, 2, 1), np.full(3, NAN, np.float32), 1.0)
     assert untouched == places(3, 2, 1)
 

@@ -160,7 +160,8 @@ def reranked(ranking: Ranking, rerankers: Sequence[Reranker], searcher: Searcher
 def in_order(places: Sequence[Place], scores: Scores, share: float) -> list[Place]:
     """Return the places, the first of them in the order of the weighted sum of their old and new scores.
 
-    Both are standardised; of a place without a new one, the old counts alone.
+    The old are standardised, and the new get the mean and deviation that the old have where there are new
+    ones: so a place without a new one, of which the old counts alone, is neither helped nor hurt by them.
 
     Args:
         places: best first.
@@ -170,7 +171,9 @@ def in_order(places: Sequence[Place], scores: Scores, share: float) -> list[Plac
     first, rest = places[: len(scores)], places[len(scores) :]
     old = np.array([place.score for place in first], np.float64)
     before, said = standardised(old), standardised(scores)
-    both = np.where(np.isnan(said), before, (1 - share) * before + share * said)
+    there = before[~np.isnan(said)] if not np.isnan(said).all() else before
+    like_old = there.mean() + (there.std() or 1.0) * said
+    both = np.where(np.isnan(said), before, (1 - share) * before + share * like_old)
     scale = np.ptp(old) / np.ptp(both) if np.ptp(both) > 0 else 0.0
     fitted = old.max() - scale * (both.max() - both)
     order = np.argsort(-both, kind="stable").tolist()

@@ -40,7 +40,7 @@ class LateInteraction:
     """
 
     encoder: Encoder
-    share: float = 0.3
+    share: float = 0.4
     name: str = "late-interaction"
 
     def scores(self, shortlist: Shortlist) -> Scores:

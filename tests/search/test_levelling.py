@@ -103,6 +103,19 @@ def test_kinds_of_units_get_one_mean_in_a_lane(shop) -> None:
     assert text[shows].mean() == pytest.approx(text[~shows].mean(), abs=1e-6)
 
 
+class Mute(TinyEncoder):
+    def encode_query(self, query):
+        raise AssertionError("not asked for")
+
+
+def test_where_words_alone_are_compared_no_bank_is_made(shop) -> None:
+    searcher, query = replace(shop, encoder=Mute()), Query.of("valve seal")
+    before, after = (
+        one.ranking(query, lanes=["bm25"]) for one in (searcher, levelled(searcher, **SWITCHES["both"]))
+    )
+    assert after.places == before.places
+
+
 @pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
 def test_a_share_that_cannot_be_is_refused(shop, share) -> None:
     with pytest.raises(InputError, match=r"hub_suppression must be from 0 to 1, got"):

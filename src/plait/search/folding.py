@@ -86,18 +86,37 @@ def chosen(
     """
     left, taken, folded = list(places), list[Place](), list[list[Place]]()
     look = _Looking(snapshot, contents)
-    meanings = _Meanings(snapshot, passages, places) if fold else None
+    alike = _Alike(places, _Meanings(snapshot, passages, places)) if fold else None
+    if alike is not None:
+        look.ahead([one for place in left[:k] if (near := alike.to(place, left)) for one in (place, *near)])
     while left and len(taken) < k:
         best = left.pop(0)
         if not groups.take(best.row):
             continue
-        alike = [] if meanings is None else meanings.near(best, [one for one in left if _near(best, one)])
-        same = _same(best, alike, look, pictures)
+        same = [] if alike is None else _same(best, alike.to(best, left), look, pictures)
         gone = {_name(place) for place in same}
         left = [place for place in left if _name(place) not in gone]
         taken.append(best)
         folded.append(same)
     return Chosen(taken, folded, left)
+
+
+class _Alike:
+    """Which places may be nearly the same as another: of near scores, and of near meaning."""
+
+    def __init__(self, places: Sequence[Place], meanings: _Meanings) -> None:
+        self._order = {_name(place): at for at, place in enumerate(places)}
+        self._meanings = meanings
+        self._known: dict[Hashable, Sequence[Place]] = {}
+
+    def to(self, best: Place, left: Sequence[Place]) -> Sequence[Place]:
+        """Return those of the places that are left, further down."""
+        name = _name(best)
+        if name not in self._known:
+            below = [place for place in left if self._order[_name(place)] > self._order[name]]
+            self._known[name] = self._meanings.near(best, [one for one in below if _near(best, one)])
+        there = {_name(place) for place in left}
+        return [place for place in self._known[name] if _name(place) in there]
 
 
 class _Meanings:
@@ -136,6 +155,10 @@ class _Looking:
     def __init__(self, snapshot: Snapshot, contents: Contents) -> None:
         self._snapshot = snapshot
         self._contents = contents
+
+    def ahead(self, places: Sequence[Place]) -> None:
+        """Read the contents of places that will be looked at, all at once."""
+        self.at(list({_name(place): place for place in places}.values()))
 
     def at(self, places: Sequence[Place]) -> list[Content]:
         """Return the contents of some places."""

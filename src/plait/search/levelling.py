@@ -45,7 +45,9 @@ class Levelling:
     def moves(self, asked: Asked) -> dict[str, Scores]:
         """Return lane -> (N,) what is to be added to its scores; a lane that stays is not there."""
         lanes = asked.vectors.fields
-        moves = self._hubs.moves(lanes, strength=self.hub_suppression) if self.hub_suppression else {}
+        moves: dict[str, Scores] = {}
+        if self.hub_suppression and lanes:  # no bank is made for words alone
+            moves = self._hubs.moves(lanes, strength=self.hub_suppression)
         if self.recentring:
             none = np.zeros(len(self.snapshot), np.float32)
             for lane in lanes:

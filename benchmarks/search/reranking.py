@@ -225,8 +225,8 @@ Manuals of Debian, about 420 units each, searched by plait-mini; the first 30 pl
 100 of what the manuals ask of themselves, before and after; the difference with its 95 % interval by a paired
 bootstrap. Queries that a reranker has nothing to say of (pictures alone) are left out. The share that it has
 against the lanes was chosen on imagemagick-6-doc and, where it was asked there, kicad-doc-en; nothing was
-chosen on the manuals below. CPU time is of one thread, the model loaded, the median of words alone asked of
-ns3-doc.
+chosen on the manuals below; openms-doc was asked with refine alone. CPU time is of
+one thread, the model loaded, the median of words alone asked of ns3-doc.
 
     python -m benchmarks.search.reranking score --cross-encoder FOLDER
     python -m benchmarks.search.reranking show

@@ -48,7 +48,7 @@ def test_damage_ends_with_1_until_it_is_mended(manual: Path) -> None:
     assert mended.returncode == 0, mended.stdout + mended.stderr
     assert "mended   " in mended.stdout
     assert plait("doctor", cwd=manual).returncode == 0
-    hits = json.loads(plait("search", "descale the boiler", "--json", cwd=manual).stdout)
+    hits = json.loads(plait("search", "descale the boiler", "--json", cwd=manual).stdout)["hits"]
     assert hits[0]["source"] == "boiler.html"
 
 
@@ -104,7 +104,7 @@ def test_a_library_moves_in_one_file(manual: Path, tmp_path: Path) -> None:
     (tmp_path / "new").mkdir()
     read = plait("import", "../manual.plait", "--json", cwd=tmp_path / "new")
     assert json.loads(read.stdout)["documents"] == 2
-    hits = json.loads(plait("search", "descale the boiler", "--json", cwd=tmp_path / "new").stdout)
+    hits = json.loads(plait("search", "descale the boiler", "--json", cwd=tmp_path / "new").stdout)["hits"]
     assert hits[0]["source"] == "boiler.html"
     again = plait("import", "../manual.plait", cwd=tmp_path / "new")
     assert again.returncode == 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from transformers import BertConfig, BertForSequenceClassification
 from plait import Library, Query
 from plait.errors import ModelError
 from plait.library.reranking.cross_encoder import load_cross_encoder
+from plait.search.rerank.base import reranked
 from plait.settings import Settings
 
 # A graph in the ONNX format: how many tokens of the second text are the token 3.
@@ -90,12 +92,15 @@ def test_a_search_gives_first_what_the_model_prefers(tmp_path, counting):
     write_page(folder, "short", "The pump and its seal.")
     write_page(folder, "long", "Pump: seal after seal after seal, a seal for each.")
     query = Query(texts=("pump seal", "pump"), text_weights=(1, 3))
-    tops = []
-    for rerank in ("", f"cross-encoder:{counting}"):
-        with Library(folder, encoder=TinyEncoder(), settings=Settings(rerank=rerank)) as library:
-            library.add([folder])
-            tops.append(library.search(query)[0].title)
-    assert tops == ["short", "long"]
+    reranker = replace(load_cross_encoder(str(counting)), share=1.0)
+    with Library(folder, encoder=TinyEncoder()) as library:
+        library.add([folder])
+        before = library.searcher().ranking(query)
+        after = reranked(before, [reranker], library.searcher())
+        titles = [
+            library.searcher().snapshot.units([one.places[0].row])[0][0].title for one in (before, after)
+        ]
+    assert titles == ["short", "long"]
 
 
 def test_a_query_without_words_is_left_alone(tmp_path, counting):

@@ -100,7 +100,8 @@ class _Integers:
         safe = width * (columns // parts) * _LARGEST_CODE**2 < 2**31
         self._sums_in = torch.int32 if safe else torch.int64
         self.block = max(512, _AT_ONCE // columns)
-        self._one_a_part = 1 < columns == parts <= _FEW
+        # A column turned round has the strides of a row, for which `_int_mm` takes it: so no width of 1.
+        self._one_a_part = 1 < columns == parts <= _FEW and width > 1
 
     def __call__(self, planes: Planes, items: Items) -> NDArray[Any]:
         """Return (items, parts), the sums over the query's tokens of the best plane."""

@@ -36,7 +36,7 @@ class CrossEncoder:
     """
 
     score: Score
-    share: float = 0.5
+    share: float = 0.1
     name: str = "cross-encoder"
 
     def scores(self, shortlist: Shortlist) -> Scores:

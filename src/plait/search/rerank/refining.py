@@ -45,7 +45,7 @@ class Refining:
     steps: int = 5
     rate: float = 0.4
     sharpness: float = 2.0
-    share: float = 0.4
+    share: float = 0.5
     name: str = "refine"
 
     def scores(self, shortlist: Shortlist) -> Scores:

@@ -34,11 +34,11 @@ from PIL import Image
 from benchmarks.measuring import described, machine
 from plait import Library, Query
 from plait.encode.pictures import open_picture
+from plait.index.lexical import spans
 from plait.index.surroundings import SurroundedBm25
 from plait.index.text_segments import TermRows
 from plait.schema import Explanation, SearchRequest, Unit
 from plait.search.explaining.explanation import explained
-from plait.index.lexical import spans
 from plait.search.ranking import Place, Ranking
 from plait.search.searcher import Searcher
 

@@ -92,7 +92,12 @@ def search(
         ),
     ] = None,
     rerank: Annotated[
-        Several, typer.Option("--rerank", help="Use this reranker; none: use none.", rich_help_panel=_RANKING)
+        Several,
+        typer.Option(
+            "--rerank",
+            help="Only this of the rerankers that the setting names; none: no reranker.",
+            rich_help_panel=_RANKING,
+        ),
     ] = None,
     request: Annotated[
         str | None,

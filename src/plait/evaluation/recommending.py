@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from plait.evaluation.intervals import Interval, bootstrap
 from plait.index.base import Scores
 from plait.scoring.mixture import MixtureParameters
-from plait.search.fusion import Method, Weights, check_method, check_weights, fuse
 from plait.search.comparing import evident
+from plait.search.fusion import Method, Weights, check_method, check_weights, fuse
 
 FEWEST_GROUPS = 20  # fewer do not tell chance from gain when half of them confirm
 FEWEST_QUERIES = 40

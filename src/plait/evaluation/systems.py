@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plait.scoring.mixture import MixtureParameters
-from plait.search.fusion import Method, fuse
 from plait.search.comparing import evident
+from plait.search.fusion import Method, fuse
 
 BM25, TEXT, IMAGE = "bm25", "text", "image"
 BASELINE_MODEL = "plait-mini"  # whose lanes these are, whatever model is evaluated

@@ -23,7 +23,7 @@ _DONE = "copied.json"
 # What changes nothing that is stored: how fast it goes, how it is searched, and who answers.
 _NOT_STORED = (
     "model", "threads", "read_workers", "batch_documents", "exact_mb", "recall", "method", "lane_weights",
-    "recentring", "hub_suppression", "urls", "feedback", "llm_url", "llm_model",
+    "recentring", "hub_suppression", "rerank", "urls", "feedback", "llm_url", "llm_model",
 )  # fmt: skip
 
 

@@ -39,6 +39,7 @@ from plait.evaluation.evaluate import Answers, score
 from plait.evaluation.intervals import Interval, bootstrap
 from plait.evaluation.runs import write_run
 from plait.index.base import Scores
+from plait.schema import SearchRequest
 
 MEASURES = ("success@1", "success@10", "mrr")
 RESULTS = Path(__file__).parents[1] / "results"
@@ -235,7 +236,7 @@ def check_default(
     seconds = []
     for question, of_query in zip(questions, lanes, strict=True):
         started = time.perf_counter()
-        hits = library.search(question.query, k=10)
+        hits = library.search(SearchRequest(question.query, fold=False, distant=True))
         seconds.append(time.perf_counter() - started)
         scores = DEFAULT.scores(of_query, searcher.encoder.mixture)
         assert scores is not None, "the default asks every lane"

@@ -26,6 +26,7 @@ from benchmarks.real_input.fetch import CACHE, documents_of
 from benchmarks.real_input.questions import edited
 from plait import Hit, Library, Query
 from plait.encode.base import Encoder
+from plait.schema import SearchRequest
 
 RESULTS = Path(__file__).parents[1] / "results"
 TEXTS = (
@@ -107,7 +108,11 @@ def questions(library: Library, *, seed: int) -> Iterator[tuple[str, Query]]:
     """Yield each question in words and as a query: texts, then a figure found by one of them, edited."""
     for text in TEXTS:
         yield text, Query.of(text)
-    pictured = [hit for hit in library.search(Query.of(TEXTS[-1]), k=50) if hit.picture is not None]
+    pictured = [
+        hit
+        for hit in library.search(SearchRequest(Query.of(TEXTS[-1]), k=50, fold=False, distant=True))
+        if hit.picture is not None
+    ]
     if pictured:
         hit = pictured[0]
         image = edited(str(hit.picture), np.random.default_rng(seed))
@@ -118,7 +123,7 @@ def questions(library: Library, *, seed: int) -> Iterator[tuple[str, Query]]:
 
 def ask(library: Library, words: str, query: Query) -> dict[str, Any]:
     started = time.perf_counter()
-    hits = library.search(query, k=SHOWN)
+    hits = library.search(SearchRequest(query, k=SHOWN, fold=False, distant=True))
     milliseconds = 1000 * (time.perf_counter() - started)
     return {"asked": words, "ms": milliseconds, "hits": [shown(hit) for hit in hits]}
 

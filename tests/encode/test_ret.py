@@ -134,7 +134,7 @@ def test_a_tower_runs_only_for_items_of_its_kind(pictures):
     encoder = RetEncoder(
         tiny_model(), tiny_processor(), name="tiny", fingerprint="1", threads=1, batch_size=4
     )
-    model, calls = encoder._model._model, []  # the folded one, which runs
+    model, calls = encoder._model.module, []  # the folded one, which runs
     for name, part in (("text", model.towers.text), ("vision", model.towers.vision)):
         part.register_forward_hook(lambda *_, name=name: calls.append(name))
     model.document_head.register_forward_hook(lambda _, args, __: calls.append(args[0]))

@@ -58,7 +58,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def library(shelf: Path, tmp_path: Path) -> Iterator[Library]:
-    shutil.copytree(shelf, tmp_path / "shelf")
+    shutil.copytree(shelf, tmp_path / "shelf", ignore=shutil.ignore_patterns("audit"))
     with Library(tmp_path / "shelf", encoder=TinyEncoder()) as opened:
         yield opened
 

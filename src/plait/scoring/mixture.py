@@ -144,7 +144,7 @@ def _add_image_evidence(score: NDArray[np.float64], lanes: Lanes, parameters: Mi
     total = sum(getattr(parameters, name) for name in _IMAGE)
     share = sum(getattr(parameters, name) for name in present) or 1.0
     there = np.flatnonzero(~np.any([np.isnan(lanes[name]) for name in present], axis=0))
-    evidence = np.full(len(there), parameters.image_bias)
+    evidence = np.full(len(there), parameters.image_bias, np.float64)
     for name in present:
         evidence += getattr(parameters, name) * total / share * lanes[name][there].astype(np.float64)
     score[there] += np.logaddexp(0.0, evidence)

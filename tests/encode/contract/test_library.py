@@ -13,6 +13,7 @@ from tests.helpers.encoders import CASES, Case, only
 from plait import Library, Query
 from plait.encode import Encoder
 from plait.errors import LibraryFormatError, QueryError
+from plait.schema import SearchRequest
 from plait.search.searcher import BM25
 from plait.settings import Settings
 
@@ -49,7 +50,7 @@ def found_by_vectors(library: Library, encoder: Encoder, query: Query) -> list[s
     """Return the sources found by the encoder's own lanes, best first; each must have spoken of each hit."""
     sides = {"text": bool(query.texts), "image": bool(query.images), "joint": True}
     lanes = [field.name for field in encoder.fields if sides[field.asks]]
-    hits = library.search(query, lanes=lanes)
+    hits = library.search(SearchRequest(query, lanes=tuple(lanes), distant=True))
     assert all(set(hit.lanes) == set(lanes) for hit in hits)
     return [hit.source for hit in hits]
 

@@ -33,7 +33,7 @@ def test_bucketed_texts_give_the_same_vectors():
     model, inputs = pair(), batch()
     plain = prepare(model, precision="float32")
     for bucket in (4, 16, 64):  # 5 tokens become 8, 16, and the backbone's limit of 16
-        wide = FastRet(plain._model, "float32", "float32", bucket=bucket)
+        wide = FastRet(plain.module, "float32", "float32", bucket=bucket)
         torch.testing.assert_close(
             wide.encode_queries(**inputs), plain.encode_queries(**inputs), atol=2e-6, rtol=0
         )

@@ -164,7 +164,7 @@ def test_packed_towers_share_what_is_not_a_linear_map():
     model = pair()
     fast = prepare(model, precision="float32")
     own = model.towers.text.embeddings.token_embedding.weight
-    assert fast._model.towers.text.embeddings.token_embedding.weight is own
+    assert fast.module.towers.text.embeddings.token_embedding.weight is own
 
 
 def test_auto_and_mixed_take_bfloat16_only_where_the_processor_has_it():

@@ -66,6 +66,24 @@ def pdf_bytes(objects: Sequence[bytes], *, trailer: bytes = b"") -> bytes:
     )
 
 
+def lines_pdf(pages: Sequence[str], *, points: int = 20) -> bytes:
+    """Return a PDF of a line of text a page."""
+    kids = " ".join(f"{4 + 2 * number} 0 R" for number in range(len(pages)))
+    objects = [
+        "<< /Type /Catalog /Pages 2 0 R >>",
+        f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>",
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+    ]
+    for number, line in enumerate(pages):
+        content = f"BT /F {points} Tf 72 700 Td ({line}) Tj ET"
+        objects.append(
+            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents {5 + 2 * number} 0 R "
+            "/Resources << /Font << /F 3 0 R >> >> >>"
+        )
+        objects.append(f"<< /Length {len(content)} >>\nstream\n{content}\nendstream")
+    return pdf_bytes([one.encode() for one in objects])
+
+
 def stream(content: bytes, *, extra: bytes = b"", packed: bool = False) -> bytes:
     if packed:
         content, extra = zlib.compress(content, 9), extra + b" /Filter /FlateDecode"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PIL import Image, ImageDraw
-from tests.data.conftest import pdf_bytes
+from tests.data.conftest import lines_pdf
 
 Draw = Callable[[ImageDraw.ImageDraw], None]
 
@@ -127,7 +127,7 @@ def write(folder: Path) -> None:
     copy = _guide(*_first_of("guides/chain.md"))
     (folder / "guides" / "chain-copy.md").write_text(copy, encoding="utf-8")
     (folder / "prices.md").write_text(PRICES, encoding="utf-8")
-    (folder / "leaflet.pdf").write_bytes(leaflet(LEAFLET))
+    (folder / "leaflet.pdf").write_bytes(lines_pdf(LEAFLET, points=16))
     drawn("wheel").rotate(7, fillcolor="white").save(folder / "asked" / "wheel.jpg", quality=60)
     two = Image.new("RGB", (400, 150), "white")
     two.paste(drawn("lamp"), (0, 0))
@@ -140,24 +140,6 @@ def drawn(shape: str) -> Image.Image:
     image = Image.new("RGB", (190, 150), "white")
     SHAPES[shape](ImageDraw.Draw(image))
     return image
-
-
-def leaflet(pages: Sequence[str]) -> bytes:
-    """Return a PDF of a line of text a page."""
-    kids = " ".join(f"{4 + 2 * number} 0 R" for number in range(len(pages)))
-    objects = [
-        "<< /Type /Catalog /Pages 2 0 R >>",
-        f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>",
-        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
-    ]
-    for number, line in enumerate(pages):
-        content = f"BT /F 16 Tf 72 700 Td ({line}) Tj ET"
-        objects.append(
-            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents {5 + 2 * number} 0 R "
-            "/Resources << /Font << /F 3 0 R >> >> >>"
-        )
-        objects.append(f"<< /Length {len(content)} >>\nstream\n{content}\nendstream")
-    return pdf_bytes([one.encode() for one in objects])
 
 
 def _first_of(name: str) -> tuple[str, list[tuple[str, str, str]]]:

@@ -36,6 +36,15 @@ def write_page(folder: Path, name: str, text: str, color: str = "") -> Path:
     return path
 
 
+def write_titled(folder: Path, name: str, text: str, picture: bytes) -> None:
+    """Write an HTML page "The <name>" of a paragraph and a figure."""
+    (folder / f"{name}.png").write_bytes(picture)
+    (folder / f"{name}.html").write_text(
+        f"<html><head><title>The {name}</title></head><body><h1>The {name}</h1><p>{text}</p>"
+        f'<figure><img src="{name}.png" alt=""><figcaption>A {name}</figcaption></figure></body></html>'
+    )
+
+
 def make_library(folder: Path, settings: Settings | None = None) -> LibraryFolder:
     """Add the pages in two commits, so that the store has several versions and a deletion."""
     folder.mkdir()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from tests.helpers.libraries import write_titled
 from tests.helpers.tiny_encoder import TinyEncoder
 
 from plait.library import Library
@@ -18,11 +20,7 @@ PAGES = {"valve": "red", "filter": "blue"}
 def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
     folder = tmp_path_factory.mktemp("shelf")
     for name, colour in PAGES.items():
-        Image.new("RGB", (64, 48), colour).save(folder / f"{name}.png")
-        (folder / f"{name}.html").write_text(
-            f"<html><head><title>The {name}</title></head><body><p>Close the {name} before you leave.</p>"
-            f'<figure><img src="{name}.png" alt=""><figcaption>A {name}</figcaption></figure></body></html>'
-        )
+        write_titled(folder, name, f"Close the {name} before you leave.", _plain(colour))
     with Library(folder, encoder=TinyEncoder()) as opened:
         assert opened.add([folder]).added == 2
         yield opened
@@ -31,5 +29,11 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
 @pytest.fixture
 def blue(tmp_path: Path) -> Path:
     """A blue picture, for the filter."""
-    Image.new("RGB", (40, 40), "blue").save(tmp_path / "blue.png")
+    (tmp_path / "blue.png").write_bytes(_plain("blue"))
     return tmp_path / "blue.png"
+
+
+def _plain(colour: str) -> bytes:
+    data = io.BytesIO()
+    Image.new("RGB", (64, 48), colour).save(data, "PNG")
+    return data.getvalue()

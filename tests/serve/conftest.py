@@ -16,6 +16,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 from PIL import Image, ImageDraw
+from tests.helpers.libraries import write_titled
 from tests.helpers.tiny_encoder import TinyEncoder
 
 from plait.library import Library
@@ -46,11 +47,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     manual = folder / "manual"
     manual.mkdir()
     for name, color, text in PAGES:
-        (manual / f"{name}.png").write_bytes(drawn(color))
-        (manual / f"{name}.html").write_text(
-            f"<html><head><title>The {name}</title></head><body><h1>The {name}</h1><p>{text}</p>"
-            f'<figure><img src="{name}.png" alt=""><figcaption>A {name}</figcaption></figure></body></html>'
-        )
+        write_titled(manual, name, text, drawn(color))
     with Library(folder, encoder=TinyEncoder()) as opened:
         assert opened.add([manual]).added == 2
     return folder

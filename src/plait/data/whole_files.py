@@ -8,6 +8,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
+def synced(place: Path) -> None:
+    """Make a file, or the names in a folder, durable.
+
+    Raises:
+        OSError: they cannot be written.
+    """
+    handle = os.open(place, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 @contextmanager
 def whole(file: Path) -> Iterator[Path]:
     """Give a path to write to; afterwards what was written has the name of the file.

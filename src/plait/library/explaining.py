@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import cast
 
 from plait.errors import InputError
 from plait.index.base import Snapshot
 from plait.schema import Explanation, SearchRequest, TargetKind
 from plait.search.calibration import judged
 from plait.search.explaining.explanation import explained
-from plait.search.fusion import Method
-from plait.search.kinds import PartKind, parts_of
+from plait.search.part_ids import KIND_OF, located
+from plait.search.responding import ranking_for
 from plait.search.searcher import Searcher
-
-_ID = re.compile(r"(?P<document>.+):(?P<unit>[0-9]{1,9})(\.(?P<part>(?P<kind>[pft])[0-9]{1,9}))?", re.DOTALL)
-_KINDS: dict[str, PartKind] = {"p": "passage", "f": "figure", "t": "table"}
 
 
 def explain(
@@ -35,16 +30,7 @@ def explain(
         QueryError: as in `Searcher.ranking`.
     """
     kind, among = _places(id, request.kind, searcher.snapshot)
-    ranking = searcher.ranking(
-        request.query,
-        k=1,
-        kind=kind,
-        method=cast("Method", request.method or "gated"),
-        lanes=request.lanes,
-        weights=request.weights or None,
-        recall=0.99 if request.recall is None else request.recall,
-        among=among,
-    )
+    ranking = ranking_for(searcher, replace(request, kind=kind), k=1, among=among)
     if not ranking.places:
         raise InputError(
             f"the request does not find {id}: its filters leave it out, the query likes it, or nothing that "
@@ -66,22 +52,17 @@ def _places(
     Raises:
         InputError: the library holds nothing of that id.
     """
-    documents = snapshot.documents_of()
-    if rows := documents.get(id, ()):
-        return "document", [(row, "") for row in rows]
-    match = _ID.fullmatch(id)
-    rows = documents.get(match["document"], ()) if match else ()
-    if match is not None and int(match["unit"]) < len(rows):
-        row = rows[int(match["unit"])]  # the rows of a document are in the order of its units
-        if match["part"] is None:
-            return "page" if asked == "page" else None, [(row, "")]
-        kind = _KINDS[match["kind"]]
-        ((unit, _),) = snapshot.units([row])
-        if match["part"] in {part.name for part in parts_of(unit, kind)}:
-            return kind, [(row, match["part"])]
-    raise InputError(
-        f"this library holds nothing of id {id!r}: give the id of a hit, as in D:4, D:4.p2, D:4.f0 or D"
-    )
+    found = located(id, snapshot)
+    if found is None:
+        raise InputError(
+            f"this library holds nothing of id {id!r}: give the id of a hit, as in D:4, D:4.p2, D:4.f0 or D"
+        )
+    kind: TargetKind | None = "page" if asked == "page" else None
+    if found.is_document:
+        kind = "document"
+    elif found.part:
+        kind = KIND_OF[found.part[0]]
+    return kind, [(row, found.part) for row in found.rows]
 
 
 def _absolute(explanation: Explanation, path_of: Callable[[str], str]) -> Explanation:

@@ -23,6 +23,7 @@ from plait.library.bringing import brought
 from plait.library.folder import LibraryFolder
 from plait.library.gather import Gathered
 from plait.library.ingest import Ingest, batches
+from plait.library.listing import unit_of
 from plait.library.manifest import FORMAT, Manifest
 from plait.library.reading import Read
 from plait.library.reports import AddReport, LibraryStatus, ProgressCallback
@@ -258,7 +259,7 @@ class Library:
         Raises:
             QueryError: a filter that cannot be meant.
         """
-        return self._open_index().snapshot().count(filters) if self._manifest else (0, 0)
+        return self.snapshot().count(filters) if self._manifest else (0, 0)
 
     def facets(self, fields: Sequence[str], filters: Sequence[Filter] = (), *, most: int = 50) -> list[Facet]:
         """Return the values of fields among what filters let through, counted exactly; see `Facet`.
@@ -271,12 +272,12 @@ class Library:
         """
         if self._manifest is None:
             return []
-        snapshot = self._open_index().snapshot()
+        snapshot = self.snapshot()
         return [snapshot.facet(name, filters, most=most) for name in fields]
 
     def fields(self) -> list[FieldInfo]:
         """Return the fields that filters and facets may name, and what they hold."""
-        return self._open_index().snapshot().filterable_fields() if self._manifest else []
+        return self.snapshot().filterable_fields() if self._manifest else []
 
     def answer(self, query: Query, *, k: int = 6) -> Answer:
         """Answer a question from the best `k` units, every sentence with its source.
@@ -320,9 +321,8 @@ class Library:
 
     def unit(self, unit_id: str) -> Unit | None:
         """Return one stored unit, with absolute picture paths; None if there is none of that id."""
-        document, _, ordinal = unit_id.rpartition(":")
-        found = (unit for unit in self._units_of(document) if str(unit.ordinal) == ordinal)
-        return next(map(self._absolute_unit, found), None)
+        found = unit_of(self, unit_id) if self._manifest else None
+        return None if found is None else self._absolute_unit(found.unit)
 
     def parts(self, document_id: str) -> Parts:
         """Return a document's parts: itself, its sections, pages, passages, figures and tables.
@@ -351,7 +351,7 @@ class Library:
         """
         if self._manifest is None:
             return
-        snapshot = self._open_index().snapshot()
+        snapshot = self.snapshot()
         for begin in range(0, len(snapshot), _UNITS_AT_A_TIME):
             rows = range(begin, min(begin + _UNITS_AT_A_TIME, len(snapshot)))
             yield from (self._absolute_unit(unit) for unit, _ in snapshot.units(rows))
@@ -477,9 +477,17 @@ class Library:
         self._let_go()
         return report
 
+    def snapshot(self) -> Snapshot:
+        """Return the units as of the latest write of any process; the model is not loaded for it.
+
+        Raises:
+            NoLibraryError: nothing was ever stored.
+        """
+        return self._open_index().snapshot()
+
     def searcher(self) -> Searcher:
         """Return what ranks this library's units, as of the latest write of any process."""
-        snapshot, searcher = self._open_index().snapshot(), self._searcher
+        snapshot, searcher = self.snapshot(), self._searcher
         if searcher is None or searcher.snapshot is not snapshot:
             searcher = self._searcher = Searcher(
                 self.encoder(), snapshot, self.folder, self._levelling(snapshot)
@@ -635,7 +643,7 @@ class Library:
     def _units_of(self, document_id: str) -> Iterator[Unit]:
         if self._manifest is None:
             return
-        snapshot = self._open_index().snapshot()
+        snapshot = self.snapshot()
         for unit, _ in snapshot.units(snapshot.documents_of().get(document_id, ())):
             yield unit
 

@@ -65,7 +65,7 @@ def listed(library: Library, *, after: str = "", limit: int = 50, filters: Seque
         InputError: `after` is none that was given.
         QueryError: a filter that cannot be meant, or on a field that no document has.
     """
-    snapshot = library.searcher().snapshot
+    snapshot = library.snapshot()
     rows = snapshot.documents_of()
     ids = [*rows]
     mask = snapshot.mask(filters)
@@ -80,14 +80,14 @@ def listed(library: Library, *, after: str = "", limit: int = 50, filters: Seque
 
 def document_of(library: Library, document_id: str) -> StoredDocument | None:
     """Return what is known of one document; None if there is none of that id."""
-    snapshot = library.searcher().snapshot
+    snapshot = library.snapshot()
     rows = snapshot.documents_of()
     return _stored(library, snapshot, rows, document_id) if document_id in rows else None
 
 
 def unit_of(library: Library, unit_id: str) -> Neighboured | None:
     """Return a unit with what stands around it; None if there is none of that id. Reads three units."""
-    snapshot = library.searcher().snapshot
+    snapshot = library.snapshot()
     document, _, ordinal = unit_id.rpartition(":")
     rows = snapshot.documents_of().get(document, ())
     if not (ordinal.isascii() and ordinal.isdecimal() and len(ordinal) <= 9):

@@ -10,6 +10,7 @@ from plait.index.lexical import words
 from plait.schema import Hit, HitKind, Passage, Segment, TargetKind, Unit
 from plait.scoring.vectors import QueryVectors, VectorField
 from plait.search.kinds import named_part
+from plait.search.part_ids import KIND_OF, part_id
 from plait.search.ranking import Place, Ranking
 
 
@@ -138,14 +139,13 @@ def _hit(unit: Unit, document: StoredDocument, found: _Found, part: str, kind: T
         metadata=document.metadata,
         time=place.time if place else None,
         kind=_hit_kind(unit, part, kind),
-        part_id=f"{unit.id}.{part}" if part else document.id if kind == "document" else "",
+        part_id=part_id(unit.id, part) if part else document.id if kind == "document" else "",
     )
 
 
 def _hit_kind(unit: Unit, part: str, kind: TargetKind | None) -> HitKind:
-    kinds: dict[str, HitKind] = {"p": "passage", "f": "figure", "t": "table"}
     if part:
-        return kinds[part[0]]
+        return KIND_OF[part[0]]
     if kind == "document":
         return "document"
     return "section" if unit.page is None else "page"

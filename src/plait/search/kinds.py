@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +15,8 @@ from plait.index.lexical import words
 from plait.schema import Filter, Query, Segment, TargetKind, Unit
 from plait.search.asking import BM25, Asked
 from plait.search.comparing import Comparison
+from plait.search.part_ids import KIND_OF, PartKind
 from plait.search.ranking import Place, said
-
-PartKind = Literal["passage", "figure", "table"]
 
 
 def part_kind(kind: TargetKind | None) -> PartKind | None:
@@ -82,8 +80,7 @@ def parts_of(unit: Unit, kind: PartKind) -> list[UnitPart]:
 
 def named_part(unit: Unit, name: str) -> UnitPart:
     """Return the part of a name, which the unit has."""
-    kinds: dict[str, PartKind] = {"p": "passage", "f": "figure", "t": "table"}
-    return parts_of(unit, kinds[name[0]])[int(name[1:])]
+    return parts_of(unit, KIND_OF[name[0]])[int(name[1:])]
 
 
 def ranked_parts(comparison: Comparison, rows: NDArray[np.intp], kind: PartKind) -> list[Place]:

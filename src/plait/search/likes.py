@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from plait.errors import QueryError
 from plait.index.base import Snapshot
 from plait.schema import Box, Image, Passage, Query, Segment, Unit
+from plait.search.part_ids import located, part_named
 
-_ID = re.compile(r"(?P<document>.+):(?P<unit>\d{1,9})(\.(?P<part>[pft]\d{1,9}))?", re.DOTALL)
+_T = TypeVar("_T")
+
 _PASSAGES = 6  # of a unit or document that are asked with, at most,
 _FIGURES = 2  # and figures
 _CAPTION = 0.5  # what the words of a figure count, of what the figure does
@@ -134,30 +136,14 @@ def _find(part_id: str, snapshot: Snapshot) -> _There:
     Raises:
         QueryError: there is none.
     """
-    documents = snapshot.documents_of()
-    if rows := documents.get(part_id, ()):
-        some = [rows[at] for at in np.linspace(0, len(rows) - 1, min(_PASSAGES, len(rows))).astype(int)]
-        return _There(part_id, rows, "", [unit for unit, _ in snapshot.units(some)])
-    match = _ID.fullmatch(part_id)
-    rows = documents.get(match["document"], ()) if match else ()
-    if match is not None and int(match["unit"]) < len(rows):
-        row = rows[int(match["unit"])]  # the rows of a document are in the order of its units
-        ((unit, _),) = snapshot.units([row])
-        there = _There(part_id, [row], match["part"] or "", [unit])
-        if not there.part or _part_of(unit, there.part) is not None:
-            return there
-    raise QueryError(
-        f"this library holds nothing of id {part_id!r}: name a hit by its id, as in D:4, D:4.p2, D:4.f0 or D"
-    )
-
-
-def _part_of(unit: Unit, part: str) -> Passage | Segment | None:
-    """Return a passage, figure or table of a unit by its name; None where there is none."""
-    kinds: dict[str, Sequence[Passage | Segment]]
-    kinds = {"p": unit.passages, "f": unit.figures, "t": unit.tables}
-    every = kinds[part[0]]
-    place = int(part[1:])
-    return every[place] if place < len(every) else None
+    found = located(part_id, snapshot)
+    if found is None:
+        raise QueryError(
+            f"this library holds nothing of id {part_id!r}: name a hit by its id, as in D:4, D:4.p2, D:4.f0 "
+            "or D"
+        )
+    units = [unit for unit, _ in snapshot.units(_spread(found.rows, _PASSAGES))]
+    return _There(part_id, found.rows, found.part, units)
 
 
 def _told(there: _There, pictures: Path | None, *, reads_pictures: bool) -> Told:
@@ -166,7 +152,7 @@ def _told(there: _There, pictures: Path | None, *, reads_pictures: bool) -> Told
     Raises:
         QueryError: nothing, or its picture is gone.
     """
-    one = _part_of(there.units[0], there.part) if there.part else None
+    one = part_named(there.units[0], there.part) if there.part else None
     figures: list[Segment] = []
     if isinstance(one, Passage):
         texts = [(one.text, 1.0)]
@@ -191,9 +177,9 @@ def _told(there: _There, pictures: Path | None, *, reads_pictures: bool) -> Told
     )
 
 
-def _spread(texts: Sequence[str], most: int) -> Sequence[str]:
-    """Return at most so many of the texts, from all over."""
-    return [texts[at] for at in np.linspace(0, len(texts) - 1, min(most, len(texts))).astype(int)]
+def _spread(every: Sequence[_T], most: int) -> Sequence[_T]:
+    """Return at most so many of some things, from all over."""
+    return [every[at] for at in np.linspace(0, len(every) - 1, min(most, len(every))).astype(int)]
 
 
 def _lines(*texts: str) -> str:

@@ -13,6 +13,7 @@ from plait.search.calibration import Judgement, judged
 from plait.search.folding import Chosen, Groups, chosen
 from plait.search.fusion import Method
 from plait.search.paging import Cursor, Key
+from plait.search.part_ids import part_id
 from plait.search.ranking import Place, Ranking
 from plait.search.rerank.base import TOP, Reranker, Rerankers, no_rerankers, reranked
 from plait.search.sameness import Contents
@@ -87,14 +88,14 @@ class _Page:
     def _next(cls, searcher: Searcher, request: SearchRequest, rerankers: Sequence[Reranker]) -> _Page:
         if not request.cursor:
             k = max(request.k, TOP) if rerankers else request.k
-            ranking = reranked(_ranking(searcher, request, k=k), rerankers, searcher)
+            ranking = reranked(ranking_for(searcher, request, k=k), rerankers, searcher)
             return cls(ranking, (), ranking.places[: request.depth], 0, None)
         cursor = paging.read(request)
         if cursor.rest:
             among = _there(searcher, cursor.rest)
-            ranking = _ranking(searcher, request, k=request.k, among=among)
+            ranking = ranking_for(searcher, request, k=request.k, among=among)
             return cls(ranking, cursor.shown, ranking.places, cursor.distant, None)
-        deeper = _ranking(searcher, request, k=request.depth)
+        deeper = ranking_for(searcher, request, k=request.depth)
         shown = set(_there(searcher, cursor.shown))
         rest = [place for place in deeper.places if (place.row, place.part) not in shown]
         return cls(deeper, cursor.shown, rest[: request.depth - len(cursor.shown)], cursor.distant, None)
@@ -113,9 +114,10 @@ class _Page:
         return [known.get((place.row, place.part)) for place in places]
 
 
-def _ranking(
+def ranking_for(
     searcher: Searcher, request: SearchRequest, *, k: int, among: Sequence[tuple[int, str]] | None = None
 ) -> Ranking:
+    """Return the best k places for a request, or those that are named; see `Searcher.ranking`."""
     return searcher.ranking(
         request.query,
         k=k,
@@ -170,7 +172,4 @@ def _keys(searcher: Searcher, places: Sequence[Place]) -> tuple[Key, ...]:
 
 def _ids(searcher: Searcher, places: Sequence[Place]) -> tuple[str, ...]:
     units = searcher.snapshot.units([place.row for place in places])
-    return tuple(
-        f"{unit.id}.{place.part}" if place.part else unit.id
-        for (unit, _), place in zip(units, places, strict=True)
-    )
+    return tuple(part_id(unit.id, place.part) for (unit, _), place in zip(units, places, strict=True))

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from plait.index.lexical import words
-from plait.schema import Picture, Unit
+from plait.schema import Passage, Picture, Unit
+from plait.search.part_ids import part_named
 
 _SHINGLE = 3  # words
 _SAME_WORDS = 0.8  # share of the shingles of both that each of two texts must have
@@ -48,17 +49,12 @@ class Content:
 
 def content(unit: Unit, part: str = "") -> Content:
     """Return what a unit says and shows, or a part of it: "p2", "f0", "t1"."""
-    shown = unit.figures
-    texts = [passage.text for passage in unit.passages]
-    if part:
-        kind, at = part[0], int(part[1:])
-        if kind == "p":
-            texts, shown = [unit.passages[at].text], ()
-        else:
-            segment = (unit.figures if kind == "f" else unit.tables)[at]
-            texts, shown = [segment.text, segment.caption], (segment,)
-            if kind == "f":  # one figure stands under many captions
-                texts = []
+    one = part_named(unit, part) if part else None
+    texts, shown = [passage.text for passage in unit.passages], unit.figures
+    if isinstance(one, Passage):
+        texts, shown = [one.text], ()
+    elif one is not None:  # one figure stands under many captions
+        texts, shown = [one.text, one.caption] if one.kind == "table" else [], (one,)
     pictures = tuple(one.picture for one in shown if one.picture is not None)
     return _content(tuple(texts), pictures)
 

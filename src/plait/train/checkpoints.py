@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 
+from plait.data.whole_files import synced
 from plait.errors import TrainError
 
 # In every whole checkpoint, written after all else: its files with their sizes and hashes.
@@ -104,7 +104,7 @@ def move_into_place(draft: Path, final: Path) -> None:
     if final.exists():
         final.rename(replaced)
     draft.rename(final)
-    _sync(final.parent)
+    synced(final.parent)
     shutil.rmtree(replaced, ignore_errors=True)
 
 
@@ -142,9 +142,9 @@ def _finish(draft: Path, step: int, facts: Mapping[str, Any]) -> None:
     marker = draft / MARKER
     marker.write_text(json.dumps({"step": step, "facts": dict(facts), "files": listing}, indent=1) + "\n")
     for file in (*files, marker):
-        _sync(file)
+        synced(file)
     for place in (*(file for file in draft.rglob("*") if file.is_dir()), draft):
-        _sync(place)
+        synced(place)
 
 
 def _marker(place: Path) -> dict[str, Any] | None:
@@ -169,14 +169,6 @@ def _wrong_sizes(place: Path, marker: Mapping[str, Any]) -> list[str]:
 def _hash(file: Path) -> str:
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _sync(place: Path) -> None:
-    handle = os.open(place, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _unwritten(final: Path, wanted: int, error: Exception, advice: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.data.conftest import pdf_bytes
+from tests.data.conftest import lines_pdf
 from tests.helpers.small_collection import QRELS, QUERIES, write_collection
 from tests.helpers.tiny_encoder import TinyEncoder
 
@@ -172,7 +172,9 @@ def test_raw_files_are_found_by_file(tmp_path: Path) -> None:
 def test_raw_files_are_found_by_page_where_a_page_is_judged(tmp_path: Path) -> None:
     folder = tmp_path / "files"
     (folder / "eval").mkdir(parents=True)
-    (folder / "m.pdf").write_bytes(_pdf("Close the valve", "Rinse the basket", "Open the valve and the lid"))
+    (folder / "m.pdf").write_bytes(
+        lines_pdf(["Close the valve", "Rinse the basket", "Open the valve and the lid"])
+    )
     (folder / "other.md").write_text("# Other\n\nThe valve of the other machine.\n")
     (folder / "eval" / "queries.jsonl").write_text(
         '{"id": "q", "text": "basket"}\n{"id": "f", "text": "lid"}\n'
@@ -191,24 +193,6 @@ def test_raw_files_are_found_by_page_where_a_page_is_judged(tmp_path: Path) -> N
     assert found.documents["m.pdf#page=2"].text == "Rinse the basket"
     with pytest.raises(InputError, match="page 4"):
         evaluated(f"files:{folder}", replace(LANES, strict=True))
-
-
-def _pdf(*pages: str) -> bytes:
-    """Return a PDF of a line of text a page."""
-    kids = " ".join(f"{4 + 2 * number} 0 R" for number in range(len(pages)))
-    objects = [
-        "<< /Type /Catalog /Pages 2 0 R >>",
-        f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>",
-        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
-    ]
-    for number, line in enumerate(pages):
-        content = f"BT /F 20 Tf 72 700 Td ({line}) Tj ET"
-        objects.append(
-            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents {5 + 2 * number} 0 R "
-            "/Resources << /Font << /F 3 0 R >> >> >>"
-        )
-        objects.append(f"<< /Length {len(content)} >>\nstream\n{content}\nendstream")
-    return pdf_bytes([one.encode() for one in objects])
 
 
 def _append(file: Path, line: str) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from plait.data.whole_files import synced
+
 
 class Place:
     """Where one accepted file goes.
@@ -39,7 +41,7 @@ class Place:
         coming.unlink(missing_ok=True)
         os.link(self._held, coming)
         os.replace(coming, self.target)
-        flush(self.target.parent)
+        synced(self.target.parent)
 
     def give_back(self) -> None:
         """Put back what was there before; nothing, if nothing was."""
@@ -62,15 +64,6 @@ def let_go(held: Path) -> None:
     held.unlink(missing_ok=True)
     if held.parent.is_dir():
         held.parent.rmdir()
-
-
-def flush(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _is_there(file: Path) -> bool:

@@ -18,11 +18,12 @@ import anyio
 import anyio.to_thread
 from filelock import FileLock, Timeout
 
+from plait.data.whole_files import synced
 from plait.errors import LibraryError
 from plait.library import Progress
 from plait.serve.jobs.job import Job, JobState, now
 from plait.serve.jobs.ledger import Ledger
-from plait.serve.jobs.placing import BEFORE, Place, flush, let_go
+from plait.serve.jobs.placing import BEFORE, Place, let_go
 from plait.serve.refusals import Refusal
 from plait.serve.uploads import FOLDER, safe_name
 from plait.settings import Settings
@@ -190,9 +191,9 @@ class Jobs:
                 size = file.tell()
                 file.flush()
                 os.fsync(file.fileno())
-            flush(folder)
+            synced(folder)
             os.replace(folder, self._held / id)  # the folder comes into being with the whole file in it
-            flush(self._held)
+            synced(self._held)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -243,7 +244,7 @@ def _make(*folders: Path) -> None:
     try:
         for folder in folders:
             folder.mkdir(mode=0o700, exist_ok=True)
-            flush(folder.parent)
+            synced(folder.parent)
     except OSError as error:
         raise LibraryError(f"cannot write to the library {folders[0].parent}: {error.strerror}") from error
 

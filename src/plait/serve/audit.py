@@ -17,6 +17,7 @@ import logging
 import os
 import queue
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,6 +30,7 @@ FOLDER = "audit"
 _NAME = "audit"
 _MOST_WAITING = 10_000
 _MOST_AT_ONCE = 500
+_GATHERING = 0.2  # seconds that a line may wait for others: locking and opening the file is most of the work
 _LONGEST_ID = 200
 _MOST_IDS = 50
 
@@ -118,8 +120,12 @@ class Audit:
         rows: list[dict[str, Any] | None] = []
         while None not in rows:
             rows = [self._waiting.get()]
-            while len(rows) < _MOST_AT_ONCE and not self._waiting.empty():
-                rows.append(self._waiting.get())
+            until = time.monotonic() + _GATHERING
+            while len(rows) < _MOST_AT_ONCE and rows[-1] is not None:
+                try:
+                    rows.append(self._waiting.get(timeout=max(0.0, until - time.monotonic())))
+                except queue.Empty:
+                    break
             self._write([row for row in rows if row is not None])
 
     def _write(self, rows: Sequence[dict[str, Any]]) -> None:

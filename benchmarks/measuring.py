@@ -78,6 +78,15 @@ def resident_bytes(process: int) -> int:
         return 0
 
 
+def own_bytes(process: int) -> int:
+    """Return what of a process's resident size is its own, without the files it maps; 0 if it has ended."""
+    try:
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
+        return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon:"))
+    except OSError:
+        return 0
+
+
 @dataclass(frozen=True, slots=True)
 class AddCost:
     """What adding some files took.

@@ -31,7 +31,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from benchmarks.measuring import resident_bytes, tree
+from benchmarks.measuring import own_bytes, resident_bytes, tree
 from benchmarks.real_input.fetch import CACHE
 from benchmarks.serve.material import prepare, queries_in
 from benchmarks.serve.pages import pages, sent
@@ -49,6 +49,7 @@ class Load:
         failures: status, or the error's name, and how often.
         cpu_seconds: of the server and its children, meanwhile.
         resident_mb: of the server and its children, every few seconds.
+        own_mb: of that, what are not files that they map, which the system takes back when it needs memory.
         added: pages that were added meanwhile, in so many seconds.
     """
 
@@ -57,13 +58,14 @@ class Load:
     wall_seconds: float = 0.0
     cpu_seconds: float = 0.0
     resident_mb: list[float] = field(default_factory=list)
+    own_mb: list[float] = field(default_factory=list)
     added: int = 0
     adding_seconds: float = 0.0
 
     def summary(self) -> dict[str, Any]:
         """Return the table's values; times in milliseconds."""
         p50, p95, p99 = np.percentile(self.seconds or [np.nan], [50, 95, 99]) * 1000
-        count, half = max(1, len(self.seconds)), len(self.resident_mb) // 2
+        count = max(1, len(self.seconds))
         return {
             "searches": len(self.seconds),
             "failures": self.failures,
@@ -73,13 +75,17 @@ class Load:
             "p99_ms": round(p99, 1),
             "most_ms": round(max(self.seconds, default=np.nan) * 1000, 1),
             "cpu_ms_a_search": round(1000 * self.cpu_seconds / count, 1),
-            "resident_mb_first": round(self.resident_mb[0]) if self.resident_mb else None,
-            "resident_mb_halfway": round(self.resident_mb[half]) if self.resident_mb else None,
-            "resident_mb_last": round(self.resident_mb[-1]) if self.resident_mb else None,
+            "resident_mb": _course(self.resident_mb),
+            "own_mb": _course(self.own_mb),
             "pages_added": self.added,
             "adding_seconds": round(self.adding_seconds, 1),
             "load_average": round(os.getloadavg()[0], 1),
         }
+
+
+def _course(values: Sequence[float]) -> list[int]:
+    """Return the first, those at each quarter, and the last."""
+    return [round(values[at * (len(values) - 1) // 4]) for at in range(5)] if values else []
 
 
 def main() -> None:
@@ -203,6 +209,7 @@ async def _watch(server: int, load: Load, until: _Until) -> None:
     while not until.is_over(load):
         with suppress(OSError):
             load.resident_mb.append(sum(resident_bytes(process) for process in tree(server)) / 1e6)
+            load.own_mb.append(sum(own_bytes(process) for process in tree(server)) / 1e6)
         await asyncio.sleep(3)
 
 

@@ -54,6 +54,11 @@ class Settings:
             scores, 0 to 1; 0 is off; see `search.hubs`.
         feedback: what the web page's users may leave: "judgements" of hits, also their "clicks", or nothing,
             "off". It stays in the library's folder.
+        requests_per_minute: that `plait serve` takes of one caller in the long run; as many may come at once,
+            but no more than 1,000.
+        request_mb, upload_mb: largest body of a request to `plait serve`, and of one that sends documents.
+        request_seconds: after which `plait serve` refuses what it has not begun to answer, unless documents
+            are sent; 0 waits for ever.
         rerank: how the first hits are put in order anew, see `search.rerank`; names with commas between,
             "late-interaction", "refine", "cross-encoder:FOLDER", "vlm"; "" leaves them.
         llm_url, llm_model: an OpenAI-compatible endpoint for written answers; "" answers by quoting.
@@ -86,6 +91,10 @@ class Settings:
     recentring: bool = False
     hub_suppression: float = 0.0
     feedback: str = "judgements"
+    requests_per_minute: int = 12_000
+    request_mb: int = 32
+    upload_mb: int = 512
+    request_seconds: float = 0.0
     rerank: str = ""
     llm_url: str = ""
     llm_model: str = ""

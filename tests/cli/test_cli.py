@@ -56,6 +56,30 @@ def test_words_find_the_page(manual: Path) -> None:
     assert hits[0]["place"] == "The filter"
 
 
+# Prints, after what a first search prints, what it loaded.
+_LOADED = (
+    "import atexit, sys; from plait.cli.main import run\n"
+    "atexit.register(lambda: print(*sys.modules, file=sys.stderr)); run()"
+)
+_NEEDLESS = {
+    "fastapi", "httpx", "huggingface_hub", "lance_namespace_urllib3_client.api", "mcp", "pandas", "requests",
+    "rich", "scipy", "sentence_transformers", "starlette", "transformers", "uvicorn",
+    "plait.data.readers.sandbox", "plait.library.bringing", "plait.library.gather", "plait.library.ingest",
+    "plait.library.reading", "plait.serve", "plait.train",
+}  # fmt: skip
+
+
+def test_a_first_search_loads_nothing_that_it_does_not_need(manual: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _LOADED, "search", "basket"],
+        cwd=manual, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    loaded = done.stderr.splitlines()[-1].split()
+    assert "filter.md" in done.stdout
+    assert {"lancedb", "torch", "plait.search.searcher"}.issubset(loaded)
+    assert _NEEDLESS.isdisjoint(loaded)
+
+
 def test_a_cut_and_recompressed_picture_finds_the_page(manual: Path, tmp_path: Path) -> None:
     Image.open(manual / "valve.png").convert("RGB").crop((20, 15, 180, 135)).save(tmp_path / "photo.jpg")
     hits = json.loads(plait("search", "--image", tmp_path / "photo.jpg", "--json", cwd=manual).stdout)["hits"]
@@ -70,6 +94,13 @@ def test_words_and_a_picture_together_print_title_place_picture_and_lanes(manual
     assert "valve.md" in lines[1]
     assert any("picture: " in line for line in lines)
     assert any(line.strip().startswith("bm25") and "image" in line for line in lines)
+
+
+def test_a_person_goes_on_by_the_number_of_the_page(manual: Path) -> None:
+    found = plait("search", "how do I close this", "--all", "-k", "1", "--page", "2", cwd=manual)
+    assert found.stdout.startswith(" 2. ")
+    first = plait("search", "how do I close this", "--all", "-k", "1", cwd=manual)
+    assert first.stdout.splitlines()[-1] == "more: add --page 2"
 
 
 def test_conditions_narrow_the_search(manual: Path) -> None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.helpers.tiny_encoder import TinyEncoder
 
 from plait.cli.answers import answered
 from plait.cli.requests import Written, boxed, counts, numbers, read_request, weighted
+from plait.cli.search import paged
 from plait.errors import InputError, QueryError
+from plait.library import Library
 from plait.schema import Box, Facet, FacetCount, Filter, Hit, Hits, Query, SearchPlan, SearchRequest
 
 PLAN = SearchPlan(units=5, rescored=5, recall=0.99, expected_recall=1.0)
@@ -168,6 +172,27 @@ def test_an_answer_tells_what_was_folded_left_out_and_counted_and_how_to_go_on()
         "    and 2 more",
     ]
     assert lines[-1] == "more: --cursor abc"
+    assert answered(hits, next_page=3).splitlines()[-1] == "more: add --page 3"
+    assert "more" not in answered(Hits([hit()], PLAN), next_page=3)
+
+
+def test_pages_hold_each_hit_once_in_order_and_end(tmp_path):
+    for number in range(7):
+        (tmp_path / f"{number}.txt").write_text("gear " * (number + 1) + f"and part {number}")
+    with Library(tmp_path, encoder=TinyEncoder()) as library:
+        library.add([tmp_path])
+        asked = SearchRequest(Query.of("gear"), k=3)
+        every = [one.id for one in library.search(replace(asked, k=7))]
+        pages = [paged(library, asked, page) for page in (1, 2, 3)]
+        assert [one.id for page in pages for one in page] == every
+        assert [one.rank for page in pages for one in page] == [1, 2, 3, 4, 5, 6, 7]
+        assert [bool(page.next_cursor) for page in pages] == [True, True, False]
+        with pytest.raises(InputError, match="there is no page 5: the hits end on page 3"):
+            paged(library, asked, 5)
+        second = replace(asked, cursor=pages[0].next_cursor)
+        assert paged(library, second, 1) == pages[1]
+        with pytest.raises(InputError, match="a cursor says which page follows"):
+            paged(library, second, 2)
 
 
 def test_nothing_and_nothing_good_are_told_apart():

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from plait.encode import mini
 from plait.encode.mini import MiniEncoder
-from plait.model.mini import minilm_rows
+from plait.model.inference.linear import native_bfloat16
+from plait.model.mini.laid_out import Way, in_bfloat16, in_float32, plainly
 from plait.model.mini.minilm_rows import RowsOfMiniLM
 from plait.schema import Query
 
@@ -39,7 +41,7 @@ def test_a_query_gets_the_vector_of_the_tower(
 ) -> None:
     tower = np.concatenate([encoder._towers.vectors([text]) for text in TEXTS])
     asked = np.concatenate([fields["text"][:, 0] for fields in alone])
-    np.testing.assert_allclose(asked, tower, atol=1e-6)
+    assert (asked * tower).sum(1).min() > 0.9999
 
 
 def test_a_vector_does_not_depend_on_the_texts_beside_it(
@@ -73,15 +75,31 @@ def test_threads_get_what_one_gets(encoder: MiniEncoder, alone: list[dict[str, n
 def test_a_long_text_is_read_in_windows_as_before(encoder: MiniEncoder) -> None:
     long = " ".join(f"{text} {number}" for number in range(4) for text in TEXTS)
     asked = encoder.encode_query(Query.of(long)).fields["text"][:, 0]
-    np.testing.assert_allclose(asked, encoder._towers.vectors([long]), atol=1e-6)
+    assert (asked * encoder._towers.vectors([long])).sum() > 0.9999
 
 
-def test_without_onednn_the_plain_product_gives_the_same(
-    encoder: MiniEncoder, alone: list[dict[str, np.ndarray]], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("way", [in_bfloat16, in_float32, plainly])
+def test_every_way_of_multiplying_gives_the_towers_vectors_whatever_texts_come(
+    encoder: MiniEncoder, way: Way
 ) -> None:
-    monkeypatch.setattr(minilm_rows, "_laid_out", lambda weight, bias: None)
-    plain = RowsOfMiniLM(encoder._towers._text)
+    if way is in_bfloat16 and not native_bfloat16():
+        pytest.skip("no such instructions")
+    rows = RowsOfMiniLM(encoder._towers._text, way)
     ids = [encoding.ids for encoding in encoder._towers._encodings(list(TEXTS))]
-    together = plain.pooled(ids)
-    assert torch.equal(together, torch.cat([plain.pooled([one]) for one in ids]))
-    np.testing.assert_allclose(together.numpy(), np.concatenate([f["text"][:, 0] for f in alone]), atol=1e-6)
+    together = rows.pooled(ids)
+    assert torch.equal(together, torch.cat([rows.pooled([one]) for one in ids]))
+    tower = encoder._towers.vectors(list(TEXTS))
+    assert (together.numpy() * tower).sum(1).min() > (0.9999 if way is in_bfloat16 else 1 - 1e-6)
+
+
+def test_where_bytes_are_not_multiplied_figures_are_asked_for_in_floats(
+    encoder: MiniEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mini, "bytes_work", lambda: False)
+    plain = MiniEncoder.load(threads=1)
+    texts = encoder._towers.asked(TEXTS)[:, None]
+    asked = plain._questions(texts)
+    assert not plain._words.is_in_bytes
+    assert asked.tobytes() == np.concatenate([plain._questions(one[None]) for one in texts]).tobytes()
+    np.testing.assert_allclose(asked, encoder._questions(texts), atol=1e-3)
+    assert (asked * encoder._questions(texts)).sum(2).min() > 1 - 1e-6

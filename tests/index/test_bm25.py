@@ -83,6 +83,42 @@ def test_of_the_wanted_items_the_scores_are_the_same(monkeypatch):
     assert some[~wanted].tolist() == [0, 0, 0]
 
 
+@pytest.mark.parametrize("kept_bytes", [4 * 9, 4 * 9 * 2, 1 << 20])  # of nine items: one term, two, all
+@settings(deadline=None, max_examples=30)  # a busy machine is no failure
+@given(
+    st.lists(CORPUS_WORDS, min_size=9, max_size=9),
+    st.lists(CORPUS_WORDS, min_size=1, max_size=3),
+    st.lists(st.booleans(), min_size=9, max_size=9),
+    st.integers(0, 9),
+)
+def test_scores_from_kept_impacts_are_the_same_to_the_last_bit(kept_bytes, corpus, queries, wanted, cut):
+    items = [term_counts(" ".join(unit)) for unit in corpus]
+    segments = [postings_of(items[:cut]), postings_of(items[cut:])]
+    plain, keeping = Bm25(segments), Bm25(segments, kept_bytes=kept_bytes)
+    for query in [*queries, *queries]:  # computed, then kept
+        terms = query_terms([" ".join(query), "cat"], [0.7, 0.3])
+        for among in (None, np.array(wanted, np.bool_)):
+            expected = plain.item_scores(plain.asked(terms), among)
+            assert keeping.item_scores(keeping.asked(terms), among).tobytes() == expected.tobytes()
+            parts = [None, None] if among is None else [among[:cut], among[cut:]]
+            asked = keeping.asked(terms)
+            of_parts = [keeping.segment_scores(place, asked, part) for place, part in enumerate(parts)]
+            assert np.concatenate(of_parts).tobytes() == expected.tobytes()
+
+
+def test_what_terms_count_is_the_same_when_it_is_remembered(monkeypatch):
+    monkeypatch.setattr(module, "_COUNTED", 1)  # so that what was remembered is forgotten too
+    bm25 = Bm25.of(TERMS)
+    terms = query_terms(["cat bird dog cat"])
+    first = bm25.weights(terms)
+    cat = math.log(1 + (5 - 3 + 0.5) / (3 + 0.5))
+    assert first == {terms[0][0]: pytest.approx(2 * cat), terms[2][0]: pytest.approx(math.log(1 + 3.5 / 2.5))}
+    assert bm25.weights(terms) == first
+    bm25.asked(query_terms(["red"]))
+    assert bm25.weights(terms) == first
+    assert Bm25.of([]).weights(terms) == {}
+
+
 def test_more_items_than_one_segment_numbers_are_scored_too():
     many = [term_counts("cat")] * 65_536 + [term_counts("dog")]
     scores = Bm25.of(many).scores(["dog"])

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plait.errors import ShapeError
+from plait.index import multi_vector
 from plait.index.multi_vector import MultiVectors
 from plait.scoring.maxsim import maxsim
 
@@ -74,9 +75,32 @@ def test_a_masked_scan_touches_only_the_masked_items():
     units = units_of([2, 2, 2], 2, 4)
     units[1][:] = np.inf  # would turn every product with it into NaN or a warning
     scan = MultiVectors.of(units, tokens=2, width=4)
-    scores = scan.scores(units[0][:1], np.ones(1, np.float32), np.array([True, False, True]))
-    assert np.isfinite(scores[[0, 2]]).all()
-    assert np.isnan(scores[1])
+    scores = scan.scores(units[0][:1], np.ones(1, np.float32), np.array([True, False, False]))
+    assert np.isfinite(scores[0])
+    assert np.isnan(scores[1:]).all()
+
+
+def test_a_mask_that_leaves_most_scores_as_no_mask_does():
+    units = units_of([1, 0, 2, 1, 3], 2, 4)
+    scan = MultiVectors.of(units, tokens=2, width=4)
+    query, weights = units[0][:1], np.ones(1, np.float32)
+    mask = np.array([True, True, False, True, True])
+    expected = np.where(mask, scan.scores(query, weights), np.float32(np.nan))
+    np.testing.assert_array_equal(scan.scores(query, weights, mask), expected)
+
+
+@pytest.mark.parametrize("tokens", [1, 3])
+def test_queries_that_are_scanned_together_score_as_each_alone(tokens, monkeypatch):
+    """To the last bit, among threads too: one user's answers depend on no other's."""
+    scan = MultiVectors.of(units_of([1, 2, 0] * 900, tokens, 96), tokens=tokens, width=96)
+    shapes = [(1, tokens), (2, tokens), (1, tokens), (1, 2 * tokens), (1, tokens)]
+    queries = [np.stack(units_of([count] * parts, 1, 96, seed=count))[:, :, 0] for parts, count in shapes]
+    alone = [scan._best_of_all([query])[0] for query in queries]
+    for together, expected in zip(scan._best_of_all(queries), alone, strict=True):
+        np.testing.assert_array_equal(together, expected)
+    monkeypatch.setattr(multi_vector, "workers_for", lambda products: 3)
+    for shared, expected in zip(scan._best_of_all(queries), alone, strict=True):
+        np.testing.assert_array_equal(shared, expected)
 
 
 def test_each_item_scores_its_own_product_and_the_best_one_gives_the_score():

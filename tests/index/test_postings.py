@@ -59,12 +59,13 @@ def test_postings_of_some_items_are_those_of_them_alone(texts, data):
 def test_a_group_holds_the_words_of_its_items_together(many, groups):
     items = postings_of(terms([text for group in groups for text in group]))
     of_items = np.repeat(np.arange(len(groups), dtype=np.uint16), [len(group) for group in groups])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_MANY", many)  # all terms are frequent, some, none
-        grouped = GroupedPostings.of(items, of_items)
     expected = postings_of(terms([" ".join(group) for group in groups]))
     words = ("red", "blue", "cat", "dog", "bird")
-    assert held(grouped, *words) == held(expected, *words)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_MANY", many)  # all terms are frequent, some, none
+        patch.setattr(module, "_AT_ONCE", 2)  # so that the others take several steps
+        grouped = GroupedPostings.of(items, of_items)
+        assert held(grouped, *words) == held(expected, *words)
     assert grouped.lengths.tolist() == expected.lengths.tolist()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -104,6 +105,7 @@ def test_after_any_changes_the_scores_are_those_of_the_formula(changes, seed):
         patch.setattr(text_segments, "MOST_ITEMS", 12)
         patch.setattr(surroundings, "_BLOCK_UNITS", 3)
         patch.setattr(postings, "_MANY", 3)
+        patch.setattr(surroundings, "_KEPT_BYTES", 200)  # of five words of ten units
         documents: dict[str, list[Unit]] = {}
         bm25, before = SurroundedBm25(), []
         for change in changes:
@@ -152,6 +154,22 @@ def expected_scores(units: list[Unit], query: list[str]) -> np.ndarray:
     blocks = Bm25.of([term_counts(" ".join(block)) for block in texts]).scores(query)
     headings = Bm25.of([term_counts(heading_text(one.title, one.section)) for one in units]).scores(query)
     return np.where(own > 0, 0.25 * own + 0.4 * blocks[block_of] + 0.35 * headings, 0)
+
+
+def test_many_threads_get_the_scores_that_one_gets(monkeypatch):
+    monkeypatch.setattr(surroundings, "_KEPT_BYTES", 4 * 40 * 2)  # two words of forty units
+    units = [unit("abcd"[row // 10], row % 10, f"red cat{row % 3} tree dog{row % 2}") for row in range(40)]
+    queries = [["red"], ["tree dog1"], ["cat2 red dog1"], ["cat1 tree"], ["bird red tree"]]
+    alone = [SurroundedBm25.of(units).scores(query).tobytes() for query in queries]
+    shared = SurroundedBm25.of(units)
+
+    def ask(number: int) -> bool:
+        query = queries[number % len(queries)]
+        named = shared.word_weights(query, [1.0])
+        return shared.scores(query).tobytes() == alone[number % len(queries)] and "bird" not in named
+
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(ask, range(400)))
 
 
 def test_after_many_small_additions_there_are_few_segments():

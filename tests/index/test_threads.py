@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threading import get_ident
+
 import numpy as np
 import pytest
 
@@ -41,6 +43,18 @@ def test_an_error_in_a_share_is_raised():
 
     with pytest.raises(ValueError, match="no"):
         shared_out(scan, 10, workers=2)
+
+
+def test_a_scan_beside_another_stays_on_its_thread():
+    seen = []
+
+    def outer(first, last):
+        shared_out(lambda first, last: seen.append((get_ident(), first, last)), 10, workers=4)
+
+    shared_out(outer, 1, workers=1)
+    assert seen == [(get_ident(), 0, 10)]
+    shared_out(lambda first, last: seen.append((get_ident(), first, last)), 10, workers=2)
+    assert [share[1:] for share in sorted(seen[1:], key=lambda share: share[1])] == [(0, 5), (5, 10)]
 
 
 def test_workers_follow_the_work_and_the_users_limit(monkeypatch):

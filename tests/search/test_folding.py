@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 from plait.errors import QueryError
 from plait.schema import Query
 from plait.search.folding import Groups, chosen
-from plait.search.sameness import Contents
+from plait.search.ranking import Place
+from plait.search.sameness import content, nearly_same
 
 VALVE = "Close the safety valve before you open the boiler and drain all of the water that is left"
 FILTER = "Rinse the filter basket under warm water once a week and let it dry on a clean cloth"
@@ -42,8 +44,6 @@ def found(searcher, text: str, *, fold: bool = True, k: int = 10, limits: dict[s
         k=k,
         fold=fold,
         groups=Groups(limits or {}, values),
-        passages="text",
-        contents=Contents(),
         pictures=None,
     )
 
@@ -95,3 +95,47 @@ def test_no_group_is_ever_over_its_limit_and_none_is_cut_short(codes: list[int],
     for code in set(codes):
         wanted = codes.count(code) if code < 0 else min(limit, codes.count(code))
         assert taken.count(code) == wanted
+
+
+def test_all_that_is_nearly_the_same_and_scores_so_is_folded_whatever_is_read(library) -> None:
+    """The same as comparing every place with every other, of texts that share from none to all words."""
+    draw = random.Random(3)
+    vocabulary = ["".join(draw.choices("abcdefgh", k=4)) for _ in range(300)]
+    seeds = [[draw.choice(vocabulary) for _ in range(40)] for _ in range(2)]
+
+    def changed() -> str:
+        said = list(draw.choice(seeds))
+        for _ in range(draw.choice([0, 0, 1, 1, 2, 3, 8, 30])):
+            said[draw.randrange(len(said))] = draw.choice(vocabulary)
+        return " ".join(["valve", *said])
+
+    searcher = library({f"d{n}": [([changed()], []) for _ in range(3)] for n in range(12)})
+    numbers = searcher.ranking(Query.of("valve"), k=36).places
+    lanes = [
+        {"a": draw.choice([0.5, 0.52, 0.9])} | ({"b": 3.0} if draw.random() < 0.8 else {}) for _ in numbers
+    ]
+    places = [Place(one.row, one.score, said) for one, said in zip(numbers, lanes, strict=True)]
+    cut = chosen(places, searcher.snapshot, k=9, fold=True, groups=Groups({}, {}), pictures=None)
+    assert [(cut.places[n], cut.folded[n]) for n in range(9)] == plainly(places, searcher.snapshot)[:9]
+    assert sum(map(len, cut.folded)) > 3
+    assert len(cut.rest) == 36 - 9 - sum(map(len, cut.folded))
+
+
+def plainly(places, snapshot) -> list[tuple[Place, list[Place]]]:
+    """Return every place that is shown and those under it, all compared with all."""
+    contents = {place.row: content(snapshot.units([place.row])[0][0]) for place in places}
+
+    def same(one: Place, other: Place) -> bool:
+        near = one.lanes.keys() == other.lanes.keys() and all(
+            math.isclose(score, other.lanes[lane], abs_tol=0.05, rel_tol=0.15)
+            for lane, score in one.lanes.items()
+        )
+        return near and nearly_same(contents[one.row], contents[other.row], None)
+
+    left, shown = list(places), []
+    while left:
+        best = left.pop(0)
+        folded = [place for place in left if same(best, place)]
+        left = [place for place in left if place not in folded]
+        shown.append((best, folded))
+    return shown

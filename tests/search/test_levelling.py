@@ -13,6 +13,7 @@ from plait.schema import Filter, Query
 from plait.scoring.mixture import MixtureParameters
 from plait.search.asking import Asked
 from plait.search.levelling import Levelling
+from plait.search.meeting import Meeting
 from plait.search.searcher import Searcher
 
 SWITCHES = {"recentring": {"recentring": True}, "hubs": {"hub_suppression": 0.5}}
@@ -56,7 +57,7 @@ def test_off_is_as_before_bit_for_bit(shop, figure, method) -> None:
 def test_scores_move_by_what_was_fixed_and_what_lanes_say_stays_raw(shop, figure, options) -> None:
     searcher, query = levelled(shop, **options), Query.of("valve seal")
     before, after = (one.ranking(query, k=25, lanes=["text"]) for one in (shop, searcher))
-    asked = Asked.of(query, ("text",), searcher.encoder, searcher.snapshot)
+    asked = Asked.of(query, ("text",), Meeting(searcher.encoder, searcher.snapshot))
     moves = searcher.levelling.moves(asked)["text"]
     assert np.abs(moves).max() > 0.01
     np.testing.assert_allclose(after.fused - before.fused, 15 * moves, atol=1e-4)  # 15 nats a unit of cosine
@@ -84,7 +85,7 @@ def test_a_filter_changes_no_score(shop) -> None:
 
 
 def test_a_unit_near_to_every_query_goes_down(shop) -> None:
-    asked = Asked.of(Query.of("valve"), ("text",), shop.encoder, shop.snapshot)
+    asked = Asked.of(Query.of("valve"), ("text",), Meeting(shop.encoder, shop.snapshot))
     moves = levelled(shop, hub_suppression=1.0).levelling.moves(asked)["text"]
     (hub,) = shop.snapshot.documents_of()["hub"]
     assert moves.argmin() == hub
@@ -97,7 +98,7 @@ def test_a_unit_near_to_every_query_goes_down(shop) -> None:
 
 
 def test_kinds_of_units_get_one_mean_in_a_lane(shop) -> None:
-    asked = Asked.of(Query.of("valve"), ("text",), shop.encoder, shop.snapshot)
+    asked = Asked.of(Query.of("valve"), ("text",), Meeting(shop.encoder, shop.snapshot))
     text = asked.scores()["text"] + levelled(shop, recentring=True).levelling.moves(asked)["text"]
     shows = shop.snapshot.holding("figure")
     assert text[shows].mean() == pytest.approx(text[~shows].mean(), abs=1e-6)

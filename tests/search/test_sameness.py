@@ -6,10 +6,13 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
+from plait.index.lexical import words
 from plait.schema import Passage, Picture, Segment, Unit
-from plait.search.sameness import content, nearly_same
+from plait.search.sameness import content, nearly_same, whole_words
 
 TEXT = (
     "Close the safety valve before you open the boiler and drain all of the water that is left in the tank."
@@ -82,3 +85,41 @@ def test_a_part_is_what_it_is_without_its_unit(tmp_path: Path, drawn) -> None:
     assert nearly_same(content(one, "p1"), content(other, "p0"), tmp_path)
     assert nearly_same(content(one, "f0"), content(other, "f0"), tmp_path)
     assert not nearly_same(content(one, "p0"), content(other, "p0"), tmp_path)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
+@example("It’s 2.10, don't: naïve_café x__y_ _ __ Ünïcode ŒUVRE ﬁne straße İstanbul")
+@example("ЁЛКА и Ἀθήνα, Αθήνα's ①②½ Ⅷ \U0001f52c²")
+@example("世界中の人々 hello_世界 ภาษาไทย नमस्ते שָׁלוֹם 한국어")
+def test_words_are_those_of_the_index_in_no_language(text: str) -> None:
+    assert whole_words(text) == words(text, language="none")
+
+
+def shingles(text: str) -> set[tuple[str, ...]]:
+    every = words(text, language="none")
+    return {tuple(every[at : at + 3]) for at in range(max(1, len(every) - 2))} if every else set()
+
+
+SPOKEN = st.sampled_from(
+    [*(f"word{n}" for n in range(300)), "Don't", "x_y", "2.10", "été,", "(Ω)", "世界の人々が", "valve"]
+)
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_texts_are_the_same_if_four_fifths_of_their_threes_of_words_are(data) -> None:
+    one = data.draw(st.lists(SPOKEN, min_size=8, max_size=60))
+    other = list(one)
+    for at in data.draw(st.lists(st.integers(0, len(other) - 1), max_size=3)):
+        other[at] = data.draw(SPOKEN)
+    texts = " ".join(one), "\n".join(other).upper()
+    some, others = map(shingles, texts)
+    expected = len(some & others) >= 0.8 * len(some | others)
+    assert nearly_same(content(unit(texts[0])), content(unit(texts[1])), None) == expected
+
+
+def test_a_sentence_without_spaces_is_the_same_but_for_a_few_signs(tmp_path: Path) -> None:
+    text = "".join(chr(0x4E00 + 7 * n) for n in range(120))
+    changed = text[:60] + "人" + text[61:]
+    assert nearly_same(content(unit(text)), content(unit(changed)), tmp_path)  # 114 of 122 threes of pairs
+    assert not nearly_same(content(unit(text)), content(unit(text[::-1])), tmp_path)

@@ -13,9 +13,13 @@ if TYPE_CHECKING:
 _VALUES = 8  # of a facet that are shown
 
 
-def answered(hits: Hits) -> str:
-    """Return a whole answer: the hits, what there is to choose from, and how to get the rest."""
-    return "\n\n".join([*map(shown, hits), *_told(hits)]) or "nothing found"
+def answered(hits: Hits, *, next_page: int | None = None) -> str:
+    """Return a whole answer: the hits, what there is to choose from, and how to get the rest.
+
+    Args:
+        next_page: the number of the page after this; None where only its cursor is known.
+    """
+    return "\n\n".join([*map(shown, hits), *_told(hits, next_page)]) or "nothing found"
 
 
 def shown(hit: Hit) -> str:
@@ -41,7 +45,7 @@ def lanes_shown(lanes: Iterable[tuple[str, float]]) -> str:
     return "  ".join(f"{name} {score:.2f}" for name, score in lanes)
 
 
-def _told(hits: Hits) -> Iterator[str]:
+def _told(hits: Hits, next_page: int | None) -> Iterator[str]:
     if hits.nothing_good:
         yield f"nothing good found; {_distant(hits.distant)}: add --all to see them"
     elif hits.distant:
@@ -49,7 +53,7 @@ def _told(hits: Hits) -> Iterator[str]:
     for facet in hits.facets:
         yield _table(facet)
     if hits.next_cursor:
-        yield f"more: --cursor {hits.next_cursor}"
+        yield f"more: --cursor {hits.next_cursor}" if next_page is None else f"more: add --page {next_page}"
 
 
 def _distant(count: int) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from plait.cli.console import JsonOption, LibraryOption, open_library, print_json, warn
+from plait.cli.haste import hurried
 
 if TYPE_CHECKING:
     from plait.rag.answer import Answer, Citation
@@ -32,7 +33,7 @@ def ask(
     from plait.schema import Query
 
     query = Query(texts=(" ".join(text or []),), images=tuple(str(path) for path in image or []))
-    with open_library(library) as opened:
+    with hurried(), open_library(library) as opened:
         answer = opened.answer(query, k=k)
     if as_json:
         print_json(answer.to_dict())

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from plait.cli.haste import defer_catalogue
+
 if TYPE_CHECKING:
     from plait.library import Library
     from plait.library.reports import Progress, ProgressCallback
@@ -30,6 +32,13 @@ def fail(message: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
+def of_interrupt(error: BaseException | None) -> bool:
+    """Tell whether an error is Ctrl-C, or came of what was being done for it."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None
+
+
 def warn(message: str) -> None:
     """Print one line to standard error."""
     print(f"plait: {message}", file=sys.stderr)
@@ -46,6 +55,7 @@ def open_library(folder: Path | None) -> Library:
     Raises:
         NoLibraryError: there is none.
     """
+    defer_catalogue()
     from plait.library import Library
 
     return Library.find() if folder is None else Library(folder, create=False)

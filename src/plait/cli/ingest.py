@@ -13,6 +13,7 @@ from plait.cli.console import (
     JsonOption,
     LibraryOption,
     fail,
+    of_interrupt,
     open_library,
     print_json,
     progress_bar,
@@ -59,7 +60,9 @@ def add(
             report = opened.add(
                 paths, force=force, ignore=ignore or (), hidden=hidden, name=name, progress=progress
             )
-        except KeyboardInterrupt:
+        except BaseException as error:
+            if not of_interrupt(error):
+                raise
             fail("interrupted; what was stored stays, and the same command goes on from there", 130)
     for failure in report.failed:
         warn(f"skipped {failure}")

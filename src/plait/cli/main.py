@@ -7,6 +7,8 @@ or an optional package is missing; 130 interrupted (what was stored stays).
 
 from __future__ import annotations
 
+import atexit
+import gc
 import sys
 from typing import Annotated
 
@@ -80,6 +82,7 @@ def main(
 
 def run() -> None:
     """Run the command line; every error on purpose is one line and an exit code."""
+    atexit.register(gc.freeze)  # a last look for garbage among all that was loaded takes a second
     try:
         app()
     except KeyboardInterrupt:

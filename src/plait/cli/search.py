@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from plait.cli.answers import answered
 from plait.cli.console import JsonOption, LibraryOption, open_library, print_json
+from plait.cli.haste import hurried
 from plait.cli.requests import Written, counts, numbers, read_request
+
+if TYPE_CHECKING:
+    from plait.library import Library
+    from plait.schema import Hits, SearchRequest
 
 _PARTS, _ANSWER, _RANKING = "What is asked (repeatable; 2*X counts twice)", "The answer", "Ranking"
 Several = list[str] | None
@@ -45,8 +51,14 @@ def search(
         ),
     ] = None,
     k: Annotated[int, typer.Option("-k", help="How many hits.", rich_help_panel=_ANSWER)] = 10,
+    page: Annotated[
+        int, typer.Option("--page", min=1, help="Which page of k hits.", rich_help_panel=_ANSWER)
+    ] = 1,
     cursor: Annotated[
-        str, typer.Option("--cursor", help="The next page, as the one before says.", rich_help_panel=_ANSWER)
+        str,
+        typer.Option(
+            "--cursor", help="The page that follows one, as its --json says.", rich_help_panel=_ANSWER
+        ),
     ] = "",
     depth: Annotated[
         int, typer.Option("--depth", help="How many hits may be paged through.", rich_help_panel=_ANSWER)
@@ -128,11 +140,29 @@ def search(
         "rerank": None if not rerank else () if rerank == ["none"] else tuple(rerank),
     }
     asked = written.request(options) if request is None else read_request(request, written, options)
-    with open_library(library) as opened:
-        hits = opened.search(asked)
+    with hurried(), open_library(library) as opened:
+        hits = paged(opened, asked, page)
     if recall is not None or not hits.plan.is_exact:
         typer.echo(f"plait: {hits.plan}", err=True)
     if as_json:
         print_json(hits.to_dict())
     else:
-        print(answered(hits))
+        print(answered(hits, next_page=None if asked.cursor else page + 1))
+
+
+def paged(library: Library, asked: SearchRequest, page: int) -> Hits:
+    """Return the hits of a page, counted from 1, by going there from the first.
+
+    Raises:
+        InputError: there are fewer pages; or a cursor says already which page it is.
+    """
+    from plait.errors import InputError
+
+    if asked.cursor and page > 1:
+        raise InputError("a cursor says which page follows: leave out --page, or the cursor")
+    hits = library.search(asked)
+    for before in range(1, page):
+        if not hits.next_cursor:
+            raise InputError(f"there is no page {page}: the hits end on page {before}")
+        hits = library.search(replace(asked, cursor=hits.next_cursor))
+    return hits

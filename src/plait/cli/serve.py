@@ -40,13 +40,15 @@ def serve(
         require(module)
     from plait.serve.connections import reachable_warning
     from plait.serve.http import LOOPBACK, create_app
+    from plait.serve.limits import Limits
     from plait.serve.token import load_token
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)
     with open_library(library) as opened, _listening(host, port) as listener:
         token = load_token(opened.folder)
-        app = create_app(opened, token=token, hosts={*LOOPBACK, host, *(name or [])})
+        hosts = {*LOOPBACK, host, *(name or [])}
+        app = create_app(opened, token=token, hosts=hosts, limits=Limits.of(opened.settings))
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{listener.getsockname()[1]}/#token={token}"
         print(address, flush=True)

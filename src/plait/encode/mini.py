@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -24,11 +24,12 @@ from plait.encode.threads import torch_threads
 from plait.encode.token_sets import unit_length
 from plait.encode.windows import TextLimit
 from plait.errors import ModelError, QueryError
+from plait.model.mini.byte_matrix import bytes_work
 from plait.model.mini.configuration_mini import JointHeadConfig, MiniConfig
 from plait.model.mini.joint_mini import JointHead
 from plait.model.mini.lite0 import EfficientNetLite0
 from plait.model.mini.modeling_mini import PictureHeads
-from plait.model.mini.words_mini import FigureWords, uncompressed
+from plait.model.mini.words_mini import FigureWords, is_compressed, uncompressed
 from plait.schema import Query, Unit
 from plait.scoring.calibration import Calibration
 from plait.scoring.mixture import MixtureParameters
@@ -184,17 +185,34 @@ class MiniEncoder:
         Raises:
             QueryError: an image that is missing, is not an image, or holds too many pixels.
         """
-        fields: dict[str, Vectors] = {}
-        weights: dict[str, Vectors] = {}
+        texts = query.texts
+        if not texts:
+            return self._encoded(query, {})
+        is_short = sum(map(len, texts)) <= _SHORT
+        asked = self._together(self._asked, texts) if is_short else self._asked([texts])[0]
+        return self._encoded(query, asked)
+
+    def encode_queries(self, queries: Sequence[Query]) -> list[QueryVectors]:
+        """Return what `encode_query` returns for each of some short queries, their texts read together.
+
+        Raises:
+            QueryError: as there.
+        """
+        texts = [query.texts for query in queries if query.texts]
+        asked = iter(self._together.each(self._asked, texts))
+        return [self._encoded(query, next(asked) if query.texts else {}) for query in queries]
+
+    def _encoded(self, query: Query, asked: Mapping[str, Vectors]) -> QueryVectors:
+        """Return the vectors of a query.
+
+        Args:
+            asked: what its texts ask, of `_asked`.
+        """
+        fields = dict(asked)
+        weights: dict[str, Vectors] = dict.fromkeys(asked, shares(query.text_weights)) if asked else {}
         images = asked_images(query, max_pixels=self._max_pixels)
         opened = [open_picture(image, max_pixels=self._max_pixels) for image in images]
         cells = self._towers.cells([self._towers.squeezed(picture) for picture in opened]) if opened else None
-        if query.texts:
-            is_short = sum(map(len, query.texts)) <= _SHORT
-            texts = query.texts
-            asked = self._together(self._asked, texts) if is_short else self._asked([texts])[0]
-            fields |= asked
-            weights |= dict.fromkeys(asked, shares(query.text_weights))
         if cells is not None:
             pooled, tokens = self._read(cells)
             fields |= {"image": pooled[:, None], "image_tokens": tokens}
@@ -287,13 +305,15 @@ class MiniEncoder:
     def _questions(self, texts: Vectors) -> Vectors:
         """Return (texts, 1, width) of the text tower's vectors, (texts, 1, d).
 
-        A product of a few rows is computed by other means than one of more, so zeros are added: what a text
-        gets is then the same whatever texts come with it.
+        A product in float32 of a few rows is computed by other means than one of more, so zeros are added:
+        what a text gets is then the same whatever texts come with it. In bytes it is so anyway.
         """
-        rows = np.zeros((max(_FEWEST_ROWS, len(texts)), texts.shape[2]), np.float32)
+        head = self._words_asked
+        fewest = 1 if head.is_in_bytes else _FEWEST_ROWS
+        rows = np.zeros((max(fewest, len(texts)), texts.shape[2]), np.float32)
         rows[: len(texts)] = texts[:, 0]
         with torch.inference_mode(), torch_threads(1):
-            asked: Vectors = self._words.questions(torch.from_numpy(rows)).numpy()
+            asked: Vectors = head.questions(torch.from_numpy(rows)).numpy()
         return asked[: len(texts), None]
 
     def _stacked(self, figures: Sequence[Seen | None]) -> dict[str, Vectors]:
@@ -399,9 +419,19 @@ class MiniEncoder:
         config = self._config.words
         assert config is not None
         head = FigureWords(config, text_width=self._config.text.width)
-        found = {k.removeprefix(_WORDS): v for k, v in self._tensors.items() if k.startswith(_WORDS)}
-        head.load_state_dict(uncompressed(found))
+        head.load_state_dict(uncompressed(self._words_stored))
         return head.eval().requires_grad_(False)
+
+    @cached_property
+    def _words_asked(self) -> FigureWords:
+        """`_words`, asked in bytes where the processor multiplies those."""
+        if bytes_work() and is_compressed(self._words_stored):
+            self._words.ask_in_bytes(self._words_stored)
+        return self._words
+
+    @property
+    def _words_stored(self) -> dict[str, Tensor]:
+        return {k.removeprefix(_WORDS): v for k, v in self._tensors.items() if k.startswith(_WORDS)}
 
     @cached_property
     def _joint(self) -> JointHead:

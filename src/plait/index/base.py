@@ -148,6 +148,16 @@ class Snapshot(Protocol):
         """
         ...
 
+    def rough_scores_of(
+        self, field: str, asked: Sequence[tuple[Vectors, Vectors]]
+    ) -> list[tuple[Scores, bool]]:
+        """Return what `rough_scores` says for each of some queries and their weights, at the cost of few."""
+        ...
+
+    def pools(self, field: str) -> bool:
+        """Return whether approximations are of pooled vectors, which score lower than exact ones."""
+        ...
+
     def exact_scores(self, field: str, query: Vectors, weights: Vectors, rows: NDArray[np.intp]) -> Scores:
         """Return (rows,) what `field_scores` says of some units, at a cost that is theirs alone."""
         ...

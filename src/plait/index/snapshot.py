@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import islice
 from threading import RLock
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -25,11 +23,10 @@ from plait.index.scan.field import Piece, ScannedField
 from plait.index.scan.scan_lookup import located
 from plait.index.scan.segment import Segment
 from plait.index.scan.segments import Segments
+from plait.index.stored_units import StoredUnits
 from plait.index.surroundings import SurroundedBm25
 from plait.index.text_segments import TermRows, heading_text
-from plait.index.unit_cache import UnitCache
 from plait.schema import Facet, FieldInfo, Filter, Unit
-from plait.scoring.together import Together
 from plait.scoring.vectors import VectorField, Vectors
 
 EXACT_BYTES = 64 << 20  # as float32: up to here a field is held in memory and scanned exactly
@@ -46,7 +43,7 @@ class TableSnapshot:
     `ScannedField`. Words that an earlier snapshot has counted are not counted again.
 
     Memory: 4 bytes a number of each smaller vector field in use (while it is read, half as much again);
-    what `ScannedField` and `SurroundedBm25` say; and about 40 bytes a unit and 40 a document.
+    what `ScannedField`, `SurroundedBm25` and `UnitTexts` say; and about 40 bytes a unit and 40 a document.
 
     Args:
         table: its rows.
@@ -76,22 +73,20 @@ class TableSnapshot:
         self.language = language
         self._exact_bytes = exact_bytes
         self._loaded: dict[str, MultiVectors | ScannedField] = {}
-        self._documents: dict[int, StoredDocument] = {}
         self._holding: dict[ItemKind, Mask] = {}
         self._loading = RLock()
         self._order = UnitOrder.of(table, fields)
         same_keys = earlier is not None and earlier._order.has_digests and self._order.has_digests
-        self._units: UnitCache = earlier._units if earlier is not None and same_keys else UnitCache()
-        self._take: Together[list[int], list[dict[str, Any]]] = Together()
+        self._units: StoredUnits = StoredUnits(self._order, earlier._units if earlier is not None else None)
         self._words: tuple[UnitOrder, SurroundedBm25] | None = earlier._words if earlier else None
         # What was read already, until `load` has made use of it: else each snapshot would keep all before it.
         self._before = dict(earlier._held_fields()) if earlier is not None and same_keys else {}
         self._filtered = earlier._filtered_fields() if earlier is not None else []
 
     def load(self) -> None:
-        """Read now what searches need: vectors, words, and the fields that filters asked of the one before.
+        """Read now what searches need: vectors, words, units, and the fields that filters asked before.
 
-        Of a field held in memory, only the vectors that the snapshot before did not have are read.
+        Of what is held in memory, only what the snapshot before did not have is read.
         """
         for name in self._fields:
             self._field(name)
@@ -100,6 +95,7 @@ class TableSnapshot:
             _ = self._bm25
         if self._filtered:
             self._filterable.prepare(self._filtered)
+        self._units.hold()
 
     def __len__(self) -> int:
         return len(self._order)
@@ -162,6 +158,31 @@ class TableSnapshot:
             return there.scores(query, weights, mask), True
         return there.rough_scores(query, weights, mask)
 
+    def rough_scores_of(
+        self, field: str, asked: Sequence[tuple[Vectors, Vectors]]
+    ) -> list[tuple[Scores, bool]]:
+        """Return what `rough_scores` says for each of some queries and their weights, at the cost of few.
+
+        Raises:
+            InputError: there is no such field.
+            ShapeError: a query does not fit it.
+        """
+        there = self._field(field)
+        if isinstance(there, MultiVectors):
+            return [(scores, True) for scores in there.scores_of(asked)]
+        return there.rough_scores_of(asked)
+
+    def pools(self, field: str) -> bool:
+        """Return whether rough scores of a field are of pooled vectors, which score lower than exact ones.
+
+        Others are exact, or exact but for rounding to 8 bits.
+
+        Raises:
+            InputError: there is no such field.
+        """
+        there = self._field(field)
+        return isinstance(there, ScannedField) and there.pools
+
     def exact_scores(self, field: str, query: Vectors, weights: Vectors, rows: NDArray[np.intp]) -> Scores:
         """Return (rows,) the exact scores of some units; reads only those.
 
@@ -182,9 +203,7 @@ class TableSnapshot:
         Those of `SurroundedBm25`. How rare a word is, and how long a unit usually is, are taken over all
         units, whatever the mask.
         """
-        with self._loading:  # two threads would build it twice
-            bm25 = self._bm25
-        return bm25.scores(texts, weights, mask)
+        return self._counted_words().scores(texts, weights, mask)
 
     def item_scores(self, field: str, query: Vectors, weights: Vectors, rows: Sequence[int]) -> list[Scores]:
         """Return, for each row, (items,) what each of its items scores in a field.
@@ -207,9 +226,7 @@ class TableSnapshot:
 
         Words, as `lexical.words` gives them, that no unit has are not there.
         """
-        with self._loading:
-            bm25 = self._bm25
-        return bm25.word_weights(texts, weights)
+        return self._counted_words().word_weights(texts, weights)
 
     def holding(self, items: ItemKind) -> Mask:
         """Return (N,) True for the units that have passages, figures or tables; read-only."""
@@ -246,22 +263,8 @@ class TableSnapshot:
         return self._order.rows_of_keys(np.asarray(keys, np.uint64))
 
     def units(self, rows: Sequence[int]) -> list[tuple[Unit, StoredDocument]]:
-        """Return the stored units of some rows, in that order; reads only those that were not read lately."""
-        places = np.asarray(rows, np.intp)
-        keys, owners = self._order.keys[places].tolist(), self.owners[places].tolist()
-        known = self._units.known(keys)
-        missing = {key: int(row) for key, row in zip(keys, rows, strict=True) if key not in known}
-        unknown = [owner for owner in dict.fromkeys(owners) if owner not in self._documents]
-        if missing or unknown:
-            wanted = self._order.row_ids[list(missing.values())].tolist()
-            row_ids = [*wanted, *self._order.first_row_ids[unknown].tolist()]
-            taken = self._take(self._taken, row_ids)
-            for owner, row in zip(unknown, taken[len(wanted) :], strict=True):
-                self._documents[owner] = stored.read_document(row["document"])
-            read = {key: stored.read_unit(row["unit"]) for key, row in zip(missing, taken, strict=False)}
-            self._units.keep(read)
-            known |= read
-        return [(known[key], self._documents[owner]) for key, owner in zip(keys, owners, strict=True)]
+        """Return the stored units of some rows, in that order: see `StoredUnits`."""
+        return self._units.read(rows)
 
     def documents_of(self) -> Mapping[str, Sequence[int]]:
         """Return document id -> the rows of its units, which are neighbours."""
@@ -297,6 +300,14 @@ class TableSnapshot:
             has = pc.match_substring(batch["unit"], f'"{items}s": [{{')
             held[places] = has.to_numpy(zero_copy_only=False)
         return held
+
+    def _counted_words(self) -> SurroundedBm25:
+        """Return the words; no search waits while another thread reads something else."""
+        words = self._words
+        if words is not None and words[0] is self._order:
+            return words[1]
+        with self._loading:  # two threads would build it twice
+            return self._bm25
 
     @property
     def _bm25(self) -> SurroundedBm25:
@@ -334,11 +345,6 @@ class TableSnapshot:
             owner: stored.read_document(text).title
             for owner, text in zip(owners.tolist(), texts, strict=True)
         }
-
-    def _taken(self, wanted: Sequence[Sequence[int]]) -> list[list[dict[str, Any]]]:
-        """Return the units and documents that each caller wants; many cost little more to read than few."""
-        every = iter(self._table.take([row_id for ids in wanted for row_id in ids], ["unit", "document"]))
-        return [list(islice(every, len(ids))) for ids in wanted]
 
     def _field(self, name: str) -> MultiVectors | ScannedField:
         if name not in self._fields:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,10 @@ from plait.schema import Unit
 
 # Chosen on nine permissive manuals; each left out in turn, fits of the three differ by 0.1 at most.
 _OWN, _NEIGHBOURS, _HEADINGS = 0.25, 0.4, 0.35
+_KEPT_BYTES = 12 << 20  # for 30 words that most of 100,000 units have: two thirds of what queries look at
 _BLOCK_UNITS = 32  # 4 to 32 and whole pages do equally well; so many keep a long book from being one page
+
+Number = TypeVar("Number", np.float32, np.int32, np.uint16)
 
 
 class SurroundedBm25:
@@ -30,7 +34,8 @@ class SurroundedBm25:
     shares no word with the query scores 0, whatever stands around it.
 
     Memory: 3 bytes for each distinct word of each unit, 12 for each distinct word of each segment, and
-    about 25 a unit: some 390 a unit of 67 distinct words. Safe to use from several threads.
+    about 25 a unit: some 390 a unit of 67 distinct words. And however many units there are, at most 16 MB
+    for the words asked lately that most of them have. Safe to use from several threads.
 
     Args:
         placed: segments of the units, and which unit each of theirs is; every unit in one.
@@ -42,8 +47,8 @@ class SurroundedBm25:
         self._placed = tuple(placed)
         self._size = sum(len(rows) for _, rows in placed)
         segments = [segment for segment, _ in placed]
-        self._own = Bm25([one.own for one in segments])
-        self._neighbours = Bm25([one.blocks for one in segments])
+        self._own = Bm25([one.own for one in segments], kept_bytes=_KEPT_BYTES)
+        self._neighbours = Bm25([one.blocks for one in segments], kept_bytes=_KEPT_BYTES // 4)
         self._headings = Bm25([one.headings for one in segments], [one.copies for one in segments])
 
     @classmethod
@@ -99,17 +104,22 @@ class SurroundedBm25:
         terms = query_terms(texts, weights, language=self._language)
         asked = [bm25.asked(terms) for bm25 in (self._own, self._neighbours, self._headings)]
         scores = np.zeros(self._size, np.float32)
-        for place, (segment, rows) in enumerate(self._placed):
-            own = self._own.segment_scores(place, asked[0], None if mask is None else mask[rows])
-            found = _found(own)
-            block_of, heading_of = segment.block_of[found], segment.heading_of[found]
-            wanted = None if mask is None else _among(block_of, len(segment.blocks.lengths))
-            around = self._neighbours.segment_scores(place, asked[1], wanted)[block_of]
-            headings = self._headings.segment_scores(place, asked[2])[heading_of]
-            mean = _OWN * own[found] + _NEIGHBOURS * around + _HEADINGS * headings
-            scores[rows[found]] = np.where(own[found] > 0, mean, 0)
+        wanted = None if mask is None else [mask.take(rows) for _, rows in self._placed]
+        own = self._own.item_scores(asked[0], np.concatenate(wanted) if wanted else None)
+        around = _NEIGHBOURS * self._neighbours.item_scores(asked[1])
+        headings = _HEADINGS * self._headings.item_scores(asked[2])
+        firsts = zip(self._own.firsts, self._neighbours.firsts, self._headings.firsts, strict=True)
+        for (segment, rows), (unit, block, heading) in zip(self._placed, firsts, strict=True):
+            of_units = own[unit : unit + len(rows)]
+            found = _found(of_units)
+            of_units = _at(of_units, found)
+            mean = _OWN * of_units
+            mean += around[block:].take(_at(segment.block_of, found))
+            mean += headings[heading:].take(_at(segment.heading_of, found))
+            mean *= of_units > 0
+            scores[_at(rows, found).astype(np.intp)] = mean
         if mask is not None:
-            scores[~mask] = np.nan
+            np.copyto(scores, np.nan, where=~mask)
         return scores
 
     def word_weights(self, texts: Sequence[str], weights: Sequence[float]) -> dict[str, float]:
@@ -152,10 +162,14 @@ def blocks_of(owners: Rows) -> Rows:
     return (np.cumsum(places % _BLOCK_UNITS == 0) - 1).astype(np.int32)
 
 
-def _found(own: NDArray[np.float32]) -> NDArray[np.intp] | slice:
-    """Return the places of at least all units that score; all of them where most do, which costs less."""
-    found = np.flatnonzero(own > 0)
-    return found if 2 * len(found) < len(own) else slice(None)
+def _found(own: NDArray[np.float32]) -> NDArray[np.intp] | None:
+    """Return the places of the units that score; None where many do, and to look at all costs less."""
+    scores = own > 0
+    return np.flatnonzero(scores) if 3 * np.count_nonzero(scores) < len(own) else None
+
+
+def _at(values: NDArray[Number], places: NDArray[np.intp] | None) -> NDArray[Number]:
+    return values if places is None else values.take(places)
 
 
 def _whole(block_of: NDArray[np.uint16], blocks: Rows, rows: Rows) -> bool:
@@ -169,9 +183,3 @@ def _whole(block_of: NDArray[np.uint16], blocks: Rows, rows: Rows) -> bool:
     now = blocks[rows]
     same_edges = np.array_equal(np.diff(now) != 0, np.diff(block_of) != 0)
     return same_edges and np.array_equal(np.bincount(blocks)[now], np.bincount(block_of)[block_of])
-
-
-def _among(numbers: NDArray[np.uint16], size: int) -> NDArray[np.bool_]:
-    among = np.zeros(size, np.bool_)
-    among[numbers] = True
-    return among

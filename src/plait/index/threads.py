@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Lock
 
 
 def shared_out(scan: Callable[[int, int], None], count: int, *, workers: int) -> None:
-    """Call `scan(first, last)` on equal shares of `count` items, each share on a thread of its own."""
-    if workers == 1:
-        scan(0, count)
-        return
-    edges = [count * share // workers for share in range(workers + 1)]
-    with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(scan, edges[:-1], edges[1:]))  # list: an error in a share is raised here
+    """Call `scan(first, last)` on equal shares of `count` items, each share on a thread of its own.
+
+    While other scans are at work, all is done on this thread: they keep the other cores busy.
+    """
+    with _at_work() as scans:
+        if workers == 1 or scans > 1:
+            scan(0, count)
+            return
+        edges = [count * share // workers for share in range(workers + 1)]
+        with ThreadPoolExecutor(workers) as pool:
+            list(pool.map(scan, edges[:-1], edges[1:]))  # list: an error in a share is raised here
 
 
 def workers_for(products: int) -> int:
@@ -31,6 +37,21 @@ def workers_for(products: int) -> int:
 
 
 _WORTH_A_THREAD = 300_000_000  # about 10 ms of one core
+_counting = Lock()
+_scans = [0]  # that are at work in this process
+
+
+@contextmanager
+def _at_work() -> Iterator[int]:
+    """Count a scan while it lasts; gives how many there are with it."""
+    with _counting:
+        _scans[0] += 1
+        scans = _scans[0]
+    try:
+        yield scans
+    finally:
+        with _counting:
+            _scans[0] -= 1
 
 
 def _cores() -> int:

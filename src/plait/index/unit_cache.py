@@ -1,42 +1,43 @@
-"""The units that were read last, kept so that a search, its next page and its explanation read them once."""
+"""What was read last of a store, kept so that a search, its next page and its explanation read it once."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from threading import Lock
-
-from plait.schema import Unit
+from typing import Generic, TypeVar
 
 _MOST = 2048  # units; of manuals, about 20 MB
 
+T = TypeVar("T")
 
-class UnitCache:
-    """Units by what names their content. Safe to use from several threads.
+
+class LastRead(Generic[T]):
+    """Things by what names their content. Safe to use from several threads.
 
     Args:
-        most: units that are kept; those not asked for longest go first.
+        most: things that are kept; those not asked for longest go first.
     """
 
     def __init__(self, most: int = _MOST) -> None:
         self._most = most
-        self._units: OrderedDict[int, Unit] = OrderedDict()
+        self._kept: OrderedDict[int, T] = OrderedDict()
         self._lock = Lock()
 
     def __len__(self) -> int:
-        return len(self._units)
+        return len(self._kept)
 
-    def known(self, keys: Sequence[int]) -> dict[int, Unit]:
+    def known(self, keys: Sequence[int]) -> dict[int, T]:
         """Return those that are here, by their keys."""
         with self._lock:
-            found = {key: self._units[key] for key in keys if key in self._units}
+            found = {key: self._kept[key] for key in keys if key in self._kept}
             for key in found:
-                self._units.move_to_end(key)
+                self._kept.move_to_end(key)
         return found
 
-    def keep(self, units: Mapping[int, Unit]) -> None:
-        """Keep units by their keys."""
+    def keep(self, things: Mapping[int, T]) -> None:
+        """Keep things by their keys."""
         with self._lock:
-            self._units.update(units)
-            while len(self._units) > self._most:
-                self._units.popitem(last=False)
+            self._kept.update(things)
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)

@@ -20,6 +20,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 
 from filelock import FileLock, Timeout
 
@@ -139,14 +140,14 @@ class LibraryFolder:
         What an interrupted writer left behind goes too, so call it under `writing`.
         """
         spools = self.path / "spool"
-        shutil.rmtree(spools, ignore_errors=True)
+        delete_folder(spools)
         try:
             spools.mkdir()
             yield Path(tempfile.mkdtemp(dir=spools))
         except OSError as error:
             raise LibraryError(f"cannot write to the library {self.path}: {_why(error)}") from error
         finally:
-            shutil.rmtree(spools, ignore_errors=True)
+            delete_folder(spools)
 
     def keep_picture(self, picture: Picture) -> Picture:
         """Move a picture out of the spool, durably, and return it with its path inside the library.
@@ -183,6 +184,17 @@ class LibraryFolder:
         every = (file for here in own for file in ([here] if here.is_file() else here.rglob("*")))
         files = (file.stat() for file in every if file.is_file())
         return sum({(one.st_dev, one.st_ino): one.st_size for one in files}.values())
+
+
+def delete_folder(path: Path) -> None:
+    """Delete a folder and all that it holds; what resists stays.
+
+    A thread does it, since Ctrl-C interrupts the main one only: rmtree that is interrupted just as it has
+    closed a folder closes it again, which fails, or closes what another thread has opened meanwhile.
+    """
+    deleting = Thread(target=shutil.rmtree, args=(path,), kwargs={"ignore_errors": True})
+    deleting.start()
+    deleting.join()
 
 
 def write_durably(target: Path, data: bytes) -> None:

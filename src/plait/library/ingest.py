@@ -19,7 +19,7 @@ from plait.library.folder import LibraryFolder
 from plait.library.gather import Files, Found
 from plait.library.meter import Meter
 from plait.library.reading import Read, Reading, drop, limits_of
-from plait.library.reports import ProgressCallback
+from plait.library.reports import DocumentCallback, ProgressCallback
 from plait.library.sources import INSIDE
 from plait.library.tally import Tally
 from plait.schema import Unit
@@ -44,12 +44,14 @@ class Ingest:
         encoder: Callable[[], Encoder],
         settings: Settings,
         progress: ProgressCallback | None = None,
+        on_document: DocumentCallback | None = None,
     ) -> None:
         self._folder = folder
         self._index = index
         self._encoder = encoder
         self._settings = settings
         self._progress = progress
+        self._on_document = on_document
         self._meter = Meter()
         self._told = 0  # bytes of the batch under way that progress was told of
         self._stored = {document.source: document for document in index.documents()}
@@ -76,7 +78,13 @@ class Ingest:
             bytes_total: the size of all together, for progress; 0 tells it by their number.
         """
         self._meter = Meter(self._progress, total=len(documents) + len(pictures), bytes_total=bytes_total)
-        reading = Reading(stored=self._stored, pictures=self._pictures, tally=self.tally, meter=self._meter)
+        reading = Reading(
+            stored=self._stored,
+            pictures=self._pictures,
+            tally=self.tally,
+            meter=self._meter,
+            on_left=self._left,
+        )
         roots = _roots(documents, pictures)
         pool = ReaderPool(self._settings.read_workers, limits_of(self._settings), roots)
         with self._folder.spool() as spool, pool:
@@ -96,8 +104,10 @@ class Ingest:
             units = tuple(self._kept(unit) for unit in read.units)
             entries.append(Entry(_stored(read, len(units)), units, of_document))
         self._index.add(entries)
-        for read in batch:
+        for read, entry in zip(batch, entries, strict=True):
             drop(read.spool)
+            if self._on_document is not None:
+                self._on_document(entry.document, self._stored.get(entry.document.source))
             self._forget(read)
             known = read.document.id in self._known
             self.tally.updated += known
@@ -121,6 +131,7 @@ class Ingest:
         except ReadError as error:
             if len(batch) == 1:
                 self.tally.fail(ReadError(batch[0].document.source, error.reason, error.remedy))
+                self._left(batch[0].document.source)
                 return [], [], iter(())
         parts = [self._encoded([read], 0) for read in batch]  # one at a time, to leave out the one at fault
         return (
@@ -154,6 +165,13 @@ class Ingest:
         gone = [id for source, id in before.items() if source not in (read.held or ())]
         if gone:
             self.tally.removed += self._index.remove(gone)
+
+    def _left(self, source: str) -> None:
+        """Tell of a file, and of what it holds, that are stored as they were."""
+        if self._on_document is not None:
+            for one in (source, *self._held.get(source, ())):
+                if (document := self._stored.get(one)) is not None:
+                    self._on_document(document, document)
 
     def _kept(self, unit: Unit) -> Unit:
         """Return the unit with its pictures moved out of the spool into the library."""

@@ -19,13 +19,9 @@ from plait.index.backends.lancedb import LanceIndex
 from plait.index.base import Snapshot, StoredDocument
 from plait.index.languages import language_named
 from plait.library import seals
-from plait.library.bringing import brought
 from plait.library.folder import LibraryFolder
-from plait.library.gather import Gathered
-from plait.library.ingest import Ingest, batches
 from plait.library.listing import unit_of
 from plait.library.manifest import FORMAT, Manifest
-from plait.library.reading import Read
 from plait.library.reports import AddReport, LibraryStatus, ProgressCallback
 from plait.library.reranking.naming import Rerankers
 from plait.library.sources import holders, is_gone, source_of
@@ -55,6 +51,9 @@ if TYPE_CHECKING:
     from plait.library.compaction import CompactionReport
     from plait.library.diagnosis import Diagnosis, RepairReport
     from plait.library.export import ExportReport
+    from plait.library.gather import Gathered
+    from plait.library.ingest import Ingest
+    from plait.library.reports import DocumentCallback
     from plait.library.snapshots import SnapshotInfo
     from plait.rag.answer import Answer
 
@@ -135,6 +134,7 @@ class Library:
         hidden: bool = False,
         name: str = "",
         progress: ProgressCallback | None = None,
+        on_document: DocumentCallback | None = None,
     ) -> AddReport:
         """Read files, folders, patterns ("docs/**/*.pdf") and addresses, and make them searchable.
 
@@ -147,12 +147,15 @@ class Library:
             ignore: patterns of files to leave out of folders, as `.gitignore` has them.
             hidden: take hidden files of folders too.
             name: of what comes through standard input, where a path is "-": "manual.pdf".
+            on_document: told of each document of these files.
 
         Raises:
             MissingPathError: a path does not exist; nothing is done then.
             InputError: an address, while `Settings.urls` is off; or "-" without anything to read.
             LibraryLockedError: another process is writing.
         """
+        from plait.library.bringing import brought
+
         bringing = brought(
             paths,
             library_root=self._folder.root,
@@ -163,14 +166,19 @@ class Library:
             name=name,
         )
         with bringing as found:
-            return self.add_found(found, force=force, progress=progress)
+            return self.add_found(found, force=force, progress=progress, on_document=on_document)
 
     def add_found(
-        self, found: Gathered, *, force: bool = False, progress: ProgressCallback | None = None
+        self,
+        found: Gathered,
+        *,
+        force: bool = False,
+        progress: ProgressCallback | None = None,
+        on_document: DocumentCallback | None = None,
     ) -> AddReport:
         """Read files that `gather` found, and make them searchable; see `add`."""
         with self._folder.writing():
-            ingest = self._ingest(progress)
+            ingest = self._ingest(progress, on_document)
             ingest.tally.failed += found.skipped
             ingest.tally.warnings += found.warnings
             try:
@@ -182,6 +190,8 @@ class Library:
     def add_documents(self, documents: Iterable[Document]) -> AddReport:
         """Store documents that are already read; their pictures are copied into the library."""
         from plait.data.segmenting import units
+        from plait.library.ingest import batches
+        from plait.library.reading import Read
 
         reads = (Read(document, cut, _digest(document)) for document in documents if (cut := units(document)))
         with self._folder.writing():
@@ -550,7 +560,11 @@ class Library:
             self._index.close()
         self._index = self._searcher = None
 
-    def _ingest(self, progress: ProgressCallback | None) -> Ingest:
+    def _ingest(
+        self, progress: ProgressCallback | None, on_document: DocumentCallback | None = None
+    ) -> Ingest:
+        from plait.library.ingest import Ingest
+
         if self._manifest is None:
             self._start()
         self._upgrade()
@@ -560,6 +574,7 @@ class Library:
             encoder=self.encoder,
             settings=self._settings,
             progress=progress,
+            on_document=on_document,
         )
 
     def _start(self) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from plait.data.readers.sandbox.pool import Outcome, ReaderPool
 from plait.data.segmenting import units as units_of
 from plait.errors import ReadError
 from plait.index.base import StoredDocument
+from plait.library.folder import delete_folder
 from plait.library.gather import Found, sha256_of
 from plait.library.meter import Meter
 from plait.library.tally import Tally
@@ -46,6 +46,7 @@ class Reading:
         pictures: sha256 of every picture it shows; those of what is read are added.
         tally: counts what is skipped and what fails.
         meter: told of what is skipped and what fails; the caller tells it of what is given.
+        on_left: told of each source whose stored document, if there is one, is not replaced.
     """
 
     def __init__(
@@ -55,11 +56,13 @@ class Reading:
         pictures: set[str],
         tally: Tally,
         meter: Meter,
+        on_left: Callable[[str], None],
     ) -> None:
         self._stored = stored
         self._pictures = pictures
         self._tally = tally
         self._meter = meter
+        self._on_left = on_left
 
     def read(
         self, files: Sequence[Found], pool: ReaderPool, spool: Path, *, force: bool = False
@@ -79,6 +82,7 @@ class Reading:
                 read = self._held(outcome, force=force)
             if read is None:
                 drop(outcome.spool)
+                self._on_left(outcome.source)
                 size = outcome.item.bytes if outcome.is_last else 0
                 self._meter.advance(outcome.source, files=int(outcome.is_last), size=size)
             else:
@@ -148,6 +152,7 @@ class Reading:
 
     def _pass(self, file: Found) -> None:
         """Count a file that is not read."""
+        self._on_left(file.source)
         self._meter.advance(file.source, files=1, size=file.bytes)
 
 
@@ -172,7 +177,7 @@ def limits_of(settings: Settings) -> ReadLimits:
 def drop(spool: Path | None) -> None:
     """Delete the folder of a document's pictures."""
     if spool is not None:
-        shutil.rmtree(spool, ignore_errors=True)
+        delete_folder(spool)
 
 
 def _empty(source: str) -> ReadError:

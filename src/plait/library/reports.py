@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from plait.index.base import StoredDocument
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,16 @@ class Progress:
 
 
 ProgressCallback = Callable[[Progress], None]
+
+
+class DocumentCallback(Protocol):
+    """Told of each document of the files that an `add` looked at, once it is stored.
+
+    `before` is what was stored of it; None if it is new, and `now` itself if it was left as it was: because
+    nothing has changed, or because it could not be read again.
+    """
+
+    def __call__(self, now: StoredDocument, before: StoredDocument | None, /) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,16 +37,25 @@ class Together(Generic[A, B]):
             work: returns one result for each item, in order; the same for all callers. It is not kept, and
                 what an item gives must not depend on the others.
         """
-        mine: _Turn[A, B] = _Turn(item)
+        return self.each(work, [item])[0]
+
+    def each(self, work: Callable[[list[A]], Sequence[B]], items: Sequence[A]) -> list[B]:
+        """Return what the work gives for each of some items; raises what it raises for the first that fails.
+
+        Args:
+            work: as above.
+        """
+        mine: list[_Turn[A, B]] = [_Turn(item) for item in items]
         with self._queue:
-            self._waiting.append(mine)
-        while not mine.is_done:  # its turn may come in a later batch than the first that is made here
+            self._waiting.extend(mine)
+        while not _done(mine):  # their turn may come in a later batch than the first that is made here
             with self._at_work:
-                if not mine.is_done:
+                if not _done(mine):
                     self._do(work, self._next())
-        if mine.error is not None:
-            raise mine.error
-        return cast("B", mine.result)
+        for turn in mine:
+            if turn.error is not None:
+                raise turn.error
+        return [cast("B", turn.result) for turn in mine]
 
     def _next(self) -> list[_Turn[A, B]]:
         with self._queue:
@@ -75,3 +84,7 @@ class _Turn(Generic[A, B]):
     result: B | None = None
     error: BaseException | None = None
     is_done: bool = False
+
+
+def _done(turns: Sequence[_Turn[A, B]]) -> bool:
+    return all(turn.is_done for turn in turns)

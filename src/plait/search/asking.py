@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from plait.encode.base import Encoder
 from plait.index.base import Mask, Scores, Snapshot
 from plait.schema import Query
 from plait.scoring.vectors import QueryVectors, VectorField
+from plait.search.meeting import Meeting
 
 BM25 = "bm25"
 
@@ -24,6 +25,7 @@ class Asked:
         lanes: those to ask, in a fixed order.
         fields: the encoder's.
         vectors: of the query, in the fields among the lanes.
+        rough: what some of the lanes roughly say already, where no filter leaves any unit out.
     """
 
     snapshot: Snapshot
@@ -31,20 +33,20 @@ class Asked:
     lanes: tuple[str, ...]
     fields: tuple[VectorField, ...]
     vectors: QueryVectors
+    rough: Mapping[str, tuple[Scores, bool]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, query: Query, lanes: tuple[str, ...], encoder: Encoder, snapshot: Snapshot) -> Asked:
+    def of(cls, query: Query, lanes: tuple[str, ...], meeting: Meeting) -> Asked:
         """Return the query encoded; the encoder is left alone where only words are compared.
 
         Raises:
             QueryError: an image that cannot be opened.
         """
+        encoder, snapshot = meeting.encoder, meeting.snapshot
         if set(lanes) == {BM25}:
             return cls(snapshot, query, lanes, encoder.fields, QueryVectors())
-        every = encoder.encode_query(query)
-        vectors = {name: there for name, there in every.fields.items() if name in lanes}
-        weights = {name: every.weights[name] for name in vectors}
-        return cls(snapshot, query, lanes, encoder.fields, QueryVectors(vectors, weights))
+        found = meeting.compared(query, lanes)
+        return cls(snapshot, query, lanes, encoder.fields, found.vectors, found.rough)
 
     def rough_scores(self) -> tuple[dict[str, Scores], list[str]]:
         """Return lane -> (N,) scores, and which of the lanes are approximations.
@@ -58,6 +60,10 @@ class Asked:
         for lane in self.lanes:
             if lane == BM25:
                 scores[lane] = self.snapshot.bm25(self.query.texts, self._shares(), mask)
+            elif lane in self.rough:
+                there, is_exact = self.rough[lane]
+                scores[lane] = there.copy()  # the caller makes the best of them exact
+                rough += [] if is_exact else [lane]
             elif lane in self.vectors.fields:
                 asked = self.vectors.fields[lane], self.vectors.weights[lane]
                 scores[lane], is_exact = self.snapshot.rough_scores(lane, *asked, mask)

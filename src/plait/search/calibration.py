@@ -158,10 +158,10 @@ class Found:
             values |= {"text": _best(lanes["text"]), "bm25": _best(lanes["bm25"]) / weight}
         if side != "text":
             values |= {lane: _best(lanes[lane]) for lane in _OF_IMAGE}
-        mean = float(np.nanmean(lanes["text"])) if "text" in lanes and _any(lanes["text"]) else _NONE
+        mean = _mean(lanes["text"]) if "text" in lanes else _NONE
         nats = likelihood(lanes, mixture, mean_text=mean)
-        best = float(np.fmax.reduce(nats)) if _any(nats) else 0.0
-        total = math.log(max(1.0, float(np.nansum(np.exp(nats - best)))))
+        best = _best(nats)
+        total = math.log(max(1.0, float(np.sum(_known(np.exp(nats - np.float32(best)))))))
         return cls(side, values, weight, mean, best, total, mixture)
 
     def of_places(self, places: Sequence[Mapping[str, float]]) -> dict[str, NDArray[np.float32]]:
@@ -204,7 +204,8 @@ def likelihood(
         nats += np.float32(mixture.bm25) * lanes["bm25"]
     if "figure_words" in lanes and mixture.figure_words:
         shown = np.float32(mixture.figure_words) * lanes["figure_words"] + np.float32(mixture.figure_bias)
-        nats = np.fmax(nats, shown)
+        shown[np.isnan(shown)] = -np.inf  # then `maximum` does what `fmax` would, in a third of the time
+        nats = np.maximum(nats, shown)
     if all(lane in lanes for lane in _OF_IMAGE):
         seen = np.float32(mixture.image_tokens) * lanes["image_tokens"]
         seen = seen + np.float32(mixture.image) * lanes["image"] + np.float32(mixture.image_bias)
@@ -230,12 +231,24 @@ def _words(query: Query, snapshot: Words) -> tuple[float, float, int]:
 
 def _there(lanes: Mapping[str, Scores]) -> int:
     """Return how many units some lane speaks of."""
-    return int(np.count_nonzero(~np.all([np.isnan(there) for there in lanes.values()], axis=0)))
+    silent = np.logical_and.reduce([np.isnan(there) for there in lanes.values()])
+    return len(silent) - int(np.count_nonzero(silent))
 
 
-def _any(scores: NDArray[np.float32]) -> bool:
-    return bool(len(scores)) and not np.isnan(np.fmax.reduce(scores))
+def _known(scores: Scores) -> Scores:
+    """Return the scores that are not NaN, all of them at once where none is."""
+    missing = np.isnan(scores)
+    known: Scores = scores[~missing] if missing.any() else scores
+    return known
+
+
+def _mean(scores: Scores) -> float:
+    there = _known(scores)
+    return float(there.mean()) if len(there) else _NONE
 
 
 def _best(scores: Scores) -> float:
-    return float(np.fmax.reduce(scores)) if _any(scores) else _NONE
+    highest = float(scores.max()) if len(scores) else math.nan  # ten times as fast as fmax, if none is NaN
+    if math.isnan(highest) and len(scores):
+        highest = float(np.fmax.reduce(scores))
+    return _NONE if math.isnan(highest) else highest

@@ -29,6 +29,7 @@ def ranked(
     recall: float,
     fuse_some: FuseSome | None = None,
     keeps_order: bool = True,
+    pooled: Sequence[str] | None = None,
 ) -> tuple[Scores, SearchPlan]:
     """Fuse lanes, the rough ones made exact for as many of the best units as the recall needs.
 
@@ -41,6 +42,7 @@ def ranked(
         recall: the share of the exact best k that the answer must hold, in expectation; 1 looks at all.
         fuse_some: combines all lanes for some rows, as `fuse` does among all; None takes them from `fuse`.
         keeps_order: whether one lane alone, combined, ranks units as its own scores do.
+        pooled: those of the rough lanes whose scores lie lower than exact ones; None means all.
 
     Returns:
         (N,) fused scores, NaN for a unit that was not looked at exactly; and what was done.
@@ -52,7 +54,7 @@ def ranked(
         raise InputError(f"recall must be above 0 and at most 1, got {recall}")
     alone = len(lanes) == 1 and keeps_order
     if not alone:
-        for lane in rough:
+        for lane in rough if pooled is None else pooled:
             lanes[lane] = _levelled(lanes[lane], partial(exact, lane))
     fused = fuse(lanes)
     units = int(np.count_nonzero(~np.isnan(fused)))

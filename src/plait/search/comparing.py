@@ -52,6 +52,7 @@ class Comparison:
         self._asked: dict[str, tuple[Asked, str]] = {}
         self._scores: dict[str, Scores] = {}
         self._rough: list[str] = []
+        self._pooled: list[str] = []
         self._named = [self._ask(wanted, "")]
         self._named += [self._ask(part.asked, f"less {n} ") for n, part in enumerate(unwanted)]
         self._moves: Lanes = {} if levelling is None else levelling.moves(wanted)
@@ -89,6 +90,7 @@ class Comparison:
             recall=recall,
             fuse_some=some,
             keeps_order=not self._moves,
+            pooled=self._pooled,
         )
         how = {lane: plan.lanes[lane] for lane in self.lanes}
         return fused, SearchPlan(plan.units, plan.rescored, plan.recall, plan.expected_recall, how)
@@ -126,6 +128,7 @@ class Comparison:
         """Ask every lane of a query; return lane -> the name under which its scores are kept."""
         scores, rough = asked.rough_scores()
         self._rough += [prefix + lane for lane in rough]
+        self._pooled += [prefix + lane for lane in rough if asked.snapshot.pools(lane)]
         for lane, there in scores.items():
             self._scores[prefix + lane] = there
             self._asked[prefix + lane] = asked, lane

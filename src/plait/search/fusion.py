@@ -57,13 +57,10 @@ def fuse(
         check_weights(weights)
         lanes = _counting(lanes, weights)
         parameters = None if parameters is None else weighted(parameters, weights, lanes)
-    if method == "rrf":
-        fused = reciprocal_ranks(lanes, weights=weights)
-    elif method == "gated" and parameters is not None:
-        fused = mixture(lanes, parameters).astype(np.float32)
-    else:
-        fused = z_sum(lanes, weights=weights)
-    nowhere = np.all([np.isnan(scores) for scores in lanes.values()], axis=0)
+    if method == "gated" and parameters is not None:
+        return mixture(lanes, parameters)
+    fused = reciprocal_ranks(lanes, weights=weights) if method == "rrf" else z_sum(lanes, weights=weights)
+    nowhere = np.logical_and.reduce([np.isnan(scores) for scores in lanes.values()])
     fused[nowhere] = np.nan
     return fused
 

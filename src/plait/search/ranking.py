@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from plait.index.base import Scores
 from plait.schema import Query, SearchPlan, TargetKind
@@ -62,12 +64,23 @@ class Ranking:
     kind: TargetKind | None = None
 
 
-def places_of(rows: Sequence[int], fused: Scores, comparison: Comparison) -> list[Place]:
+def places_of(rows: Sequence[int] | NDArray[np.intp], fused: Scores, comparison: Comparison) -> list[Place]:
     """Return the places of some units, in their order."""
-    lanes, against = comparison.lanes, comparison.against
+    at = np.asarray(rows, np.intp)
+    lanes = _said_of(comparison.lanes, at)
+    against = [_said_of(part, at) for part in comparison.against]
     return [
-        Place(row, float(fused[row]), said(lanes, row), against=tuple(said(part, row) for part in against))
-        for row in rows
+        Place(row, score, lanes[place], against=tuple(part[place] for part in against))
+        for place, (row, score) in enumerate(zip(at.tolist(), fused[at].tolist(), strict=True))
+    ]
+
+
+def _said_of(lanes: Mapping[str, Scores], rows: NDArray[np.intp]) -> list[dict[str, float]]:
+    """Return `said` of each of some rows."""
+    every = [(lane, there[rows].tolist()) for lane, there in lanes.items()]
+    return [
+        {lane: number for lane, of_lane in every if not math.isnan(number := of_lane[place])}
+        for place in range(len(rows))
     ]
 
 

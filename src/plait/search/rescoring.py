@@ -70,9 +70,31 @@ def rescored(rough: Scores, rescore: Rescore, *, k: int, recall: float, also: Ro
 
 
 def leading(rough: Scores, count: int) -> Rows:
-    """Return the units that score best, best first; fewer where fewer exist."""
-    ranking = _Ranking(rough)
-    return ranking.first(min(count, len(ranking)))
+    """Return the units that score best, best first; fewer where fewer exist, and NaN is none."""
+    sample = rough[:: max(1, len(rough) // _SAMPLE)]
+    some = sample[~np.isnan(sample)]
+    # Twice as many as are wanted of the whole score above this place of the sample, most often.
+    place = 2 * count * len(some) // max(1, len(rough)) + 8
+    lowest = np.partition(some, -place)[-place] if place < len(some) else np.float32(-np.inf)
+    best = np.flatnonzero(rough >= lowest)
+    if len(best) < count:
+        best = np.flatnonzero(~np.isnan(rough))
+    return ordered(rough, best)[:count]
+
+
+def ordered(scores: Scores, rows: Rows) -> Rows:
+    """Return some rows, ascending, by their scores, best first; of equal ones the earlier, and none is NaN.
+
+    A stable sort by numbers of 64 bits: the order of a score's bits, and the place. NumPy sorts those with
+    the processor's vectors, which takes half the time of `argsort` and less.
+    """
+    bits = (np.float32(0) - scores[rows].astype(np.float32, copy=False)).view(np.int32)
+    ascending = bits ^ ((bits >> 31) & np.int32(0x7FFFFFFF))  # of negative numbers, more bits are less
+    places = ascending.astype(np.int64) << 32
+    places |= np.arange(len(rows))
+    places.sort()
+    best: Rows = rows[places & 0xFFFFFFFF]
+    return best
 
 
 class _Known:
@@ -92,7 +114,7 @@ class _Known:
 
     def add(self, rows: Rows) -> None:
         """Rescore those of some rows that were not yet."""
-        new = np.unique(rows[~self._has[rows]])
+        new = _distinct(np.sort(rows[~self._has[rows]]))
         self.scores[new] = self._rescore(new)
         self._has[new] = True
         self.rows = np.concatenate([self.rows, new])
@@ -141,7 +163,7 @@ class _Ranking:
         rows, sizes = self.after(done)
         ranks = done + np.cumsum(sizes)
         wanted = np.searchsorted(ranks, np.geomspace(done + 1, self._size + 1, count))
-        return rows[np.unique(wanted[wanted < len(rows)])]
+        return rows[_distinct(wanted[wanted < len(rows)])]
 
     def _order(self, wanted: int) -> None:
         """Order about so many units, those that score best."""
@@ -152,13 +174,18 @@ class _Ranking:
         self._far = self._sample[np.count_nonzero(scores >= lowest) :]
 
     def _sorted(self, rows: Rows) -> Rows:
-        return rows[np.argsort(-self.rough[rows], kind="stable")]
+        return ordered(self.rough, rows)
 
 
 def _groups(rows: Rows) -> tuple[Rows, Numbers]:
     """Return the first rows and the sizes of groups of neighbours, the larger the further they are."""
-    edges = np.unique(np.rint(np.exp(np.linspace(0, math.log(len(rows) + 1), _GROUPS))).astype(np.intp)) - 1
+    edges = _distinct(np.rint(np.exp(np.linspace(0, math.log(len(rows) + 1), _GROUPS))).astype(np.intp)) - 1
     return rows[edges[:-1]], np.diff(edges).astype(np.float64)
+
+
+def _distinct(ascending: Rows) -> Rows:
+    """Return the numbers, 0 or more, without repetitions."""
+    return ascending[np.diff(ascending, prepend=-1) > 0]
 
 
 def _enough(

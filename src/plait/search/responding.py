@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -16,7 +16,6 @@ from plait.search.paging import Cursor, Key
 from plait.search.part_ids import part_id
 from plait.search.ranking import Place, Ranking
 from plait.search.rerank.base import TOP, Reranker, Rerankers, no_rerankers, reranked
-from plait.search.sameness import Contents
 from plait.search.searcher import Searcher
 
 
@@ -27,12 +26,10 @@ class Responder:
     Attributes:
         pictures: where the paths of stored pictures begin; None compares pictures by their names only.
         rerankers: gives those that a request names; see `rerank.base`.
-        contents: what was looked at last to find near duplicates.
     """
 
     pictures: Path | None = None
     rerankers: Rerankers = no_rerankers
-    contents: Contents = field(default_factory=Contents)
 
     def respond(self, searcher: Searcher, request: SearchRequest) -> Hits:
         """Return the answer to a request; of what it leaves open, the defaults of `Searcher.ranking`.
@@ -49,8 +46,6 @@ class Responder:
             k=request.k,
             fold=request.fold,
             groups=_groups(searcher, request, page.shown),
-            passages=next((one.name for one in searcher.encoder.fields if one.items == "passage"), None),
-            contents=self.contents,
             pictures=self.pictures,
         )
         hits = searcher.hits(page.ranking, cut.places, first_rank=len(page.shown) + 1)

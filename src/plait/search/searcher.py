@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from plait.search.fusion import Method, Weights, check_method, check_weights
 from plait.search.kinds import candidates, of_kind, part_kind, ranked_parts
 from plait.search.levelling import Levelling
 from plait.search.likes import Resolved, resolved
+from plait.search.meeting import Meeting
 from plait.search.ranking import Place, Ranking, places_of
 from plait.search.scale import Fusing
 from plait.search.unwanted import Unwanted
@@ -45,6 +46,10 @@ class Searcher:
     snapshot: Snapshot
     pictures: Path | None = None
     levelling: Levelling | None = None
+    _meeting: Meeting = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_meeting", Meeting(self.encoder, self.snapshot))
 
     @property
     def lanes(self) -> tuple[str, ...]:
@@ -161,7 +166,7 @@ class Searcher:
             QueryError: as in `search`.
         """
         wanted = self._resolved(query).wanted
-        return Asked.of(wanted, self._wanted(wanted, lanes), self.encoder, self.snapshot).scores()
+        return Asked.of(wanted, self._wanted(wanted, lanes), self._meeting).scores()
 
     def check_lanes(self, names: Iterable[str]) -> None:
         """Refuse names of lanes that there are not.
@@ -228,7 +233,7 @@ class Searcher:
 
         def encoded(query: Query) -> Asked:
             wanted = self._counting(self._wanted(query, lanes), weights)
-            return Asked.of(of_kind(query, kind), wanted, self.encoder, self.snapshot)
+            return Asked.of(of_kind(query, kind), wanted, self._meeting)
 
         wanted = encoded(asked.wanted)
         asked_for = len(asked.unwanted) - asked.stored
@@ -245,7 +250,8 @@ class Searcher:
         ranked = ranked[np.argsort(_rounded(-fused[ranked]), kind="stable")]
         if per_document is not None:
             ranked = ranked[_within(self.snapshot.owners[ranked], per_document)]
-        return [int(row) for row in ranked[:count]]
+        found: list[int] = ranked[:count].tolist()
+        return found
 
 
 def _check(k: int, per_document: int | None, offset: int) -> None:
@@ -283,7 +289,8 @@ def _places(
     """Return the places of some units, in their order; or those of their parts, best first."""
     part = part_kind(kind)
     if part is None:
-        return places_of([row for row in rows if not np.isnan(fused[row])], fused, comparison)
+        at = np.asarray(rows, np.intp)
+        return places_of(at[~np.isnan(fused[at])], fused, comparison)
     every = ranked_parts(comparison, np.sort(np.array(rows, np.intp)), part)
     return [place for place in every if place.part not in asked.named.get(place.row, ())]
 

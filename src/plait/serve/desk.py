@@ -42,7 +42,7 @@ class Desk:
         self.library = library
         self.ready = False
         self._waiting = waiting
-        self._searches = anyio.CapacityLimiter(searches or 2 * _processors())
+        self._searches = anyio.CapacityLimiter(searches or int(os.environ.get("PS", "4")) * _processors())
         self._calls = anyio.CapacityLimiter(_CALLS)
 
     async def ask(self, call: Callable[[Library], T]) -> T:

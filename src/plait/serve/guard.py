@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from plait.errors import PlaitError
 from plait.serve.audit import Audit, Entry
 from plait.serve.callers import OWNER, Caller
+from plait.serve.in_time import in_time
 from plait.serve.keys import Keys
 from plait.serve.limits import Clock, InFlight, Limits, Rate
 from plait.serve.passing import PAGE_POLICY, STRICT_POLICY, Answer, Body, too_large
@@ -99,7 +100,8 @@ class Guard:
     async def _answer(self, scope: Scope, body: Body, answer: Answer) -> None:
         try:
             async with self._admitted(scope):
-                await self._app(scope, body.receive, answer.send)
+                seconds = 0.0 if scope["path"] in self._uploads else self._limits.request_seconds
+                await in_time(lambda: self._app(scope, body.receive, answer.send), answer, seconds)
         except Exception as error:
             if answer.status:
                 raise

@@ -14,7 +14,6 @@ import logging
 import os
 import re
 import secrets
-import stat
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,8 +24,8 @@ from typing import Any, cast
 from filelock import FileLock
 
 from plait.errors import InputError, LibraryError
-from plait.library.folder import write_durably
 from plait.serve.callers import OWNER_NAME, RIGHTS, Caller, Right
+from plait.serve.private_file import TOUCHED, ExposedError, read_private, write_private
 
 FILE = "keys.json"
 PREFIX = "plait_"  # so that tools that look for lost secrets can tell one
@@ -217,9 +216,14 @@ def _read(file: Path) -> list[Key]:
         LibraryError: it cannot be read, is damaged, or others may write to it.
     """
     try:
-        data = _private_bytes(file)
+        data = read_private(file, unless=TOUCHED)
     except FileNotFoundError:
         return []
+    except ExposedError:
+        raise LibraryError(
+            f"others may write to {file}, so its keys count for nothing: look who did, then make it "
+            f"yours alone with  chmod 600 {file}"
+        ) from None
     except OSError as error:
         raise LibraryError(f"cannot read the keys in {file}: {error.strerror or error}") from error
     try:
@@ -229,19 +233,6 @@ def _read(file: Path) -> list[Key]:
         return [_key(row) for row in values["keys"]]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise LibraryError(f"{file} is damaged ({error}): move it away, and make the keys anew") from error
-
-
-def _private_bytes(file: Path) -> bytes:
-    """Return what is in a plain file that nobody but us may write to."""
-    handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    with open(handle, "rb") as opened:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode) or status.st_mode & 0o022 or status.st_uid != os.geteuid():
-            raise LibraryError(
-                f"others may write to {file}, so its keys count for nothing: look who did, then make it "
-                f"yours alone with  chmod 600 {file}"
-            )
-        return opened.read()
 
 
 def _key(row: Any) -> Key:
@@ -266,7 +257,7 @@ def _key(row: Any) -> Key:
 def _write(file: Path, keys: Iterable[Key]) -> None:
     values = {"format": _FORMAT, "keys": [key.to_dict() for key in keys]}
     try:
-        write_durably(file, json.dumps(values, indent=1).encode())
+        write_private(file, json.dumps(values, indent=1).encode())
     except OSError as error:
         raise _unwritable(file, error) from error
 

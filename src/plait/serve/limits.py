@@ -8,10 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from plait.errors import InputError
 from plait.serve.refusals import too_many
+from plait.settings import Settings
 
 Clock = Callable[[], float]
 _MOST_NAMES = 4096  # of which it is known how often they came; the one that came longest ago is forgotten
+_MOST_AT_ONCE = 1000  # requests of one caller; opening the page takes some dozens
+_LEAST = {"requests_per_minute": 1, "request_mb": 1, "upload_mb": 1, "request_seconds": 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,8 @@ class Limits:
             came of it at this speed.
         in_flight, in_flight_per_caller: requests that are worked on at a time.
         requests_per_second, burst: of one caller, in the long run and at once.
+        request_seconds: after which a request is refused that has not begun to be answered, unless it is one
+            of those that add documents; 0 is never.
         failures_per_second, failure_burst: requests with a wrong token or key, or none, from one address;
             a right one is never refused for them.
     """
@@ -36,9 +42,29 @@ class Limits:
     in_flight: int = 128
     in_flight_per_caller: int = 32
     requests_per_second: float = 200.0
-    burst: int = 1000
+    burst: int = _MOST_AT_ONCE
+    request_seconds: float = 0.0
     failures_per_second: float = 0.5
     failure_burst: int = 30
+
+    @classmethod
+    def of(cls, settings: Settings) -> Limits:
+        """Return the limits that an operator has set.
+
+        Raises:
+            InputError: one that would let nothing pass.
+        """
+        for name, least in _LEAST.items():
+            value = getattr(settings, name)
+            if not value >= least:
+                raise InputError(f"setting {name} must be at least {least}, got {value}")
+        return cls(
+            query_mb=settings.request_mb,
+            upload_mb=settings.upload_mb,
+            requests_per_second=settings.requests_per_minute / 60,
+            burst=min(settings.requests_per_minute, _MOST_AT_ONCE),
+            request_seconds=settings.request_seconds,
+        )
 
 
 class Rate:

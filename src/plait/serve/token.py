@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-import stat
 from pathlib import Path
 
 from plait.errors import LibraryError
+from plait.serve.private_file import SEEN, read_private, write_private
 
 NAME = "token"
+_SHORTEST = 32  # characters of a token; what is shorter is replaced
 
 
 def load_token(folder: Path) -> str:
@@ -29,20 +29,13 @@ def load_token(folder: Path) -> str:
 
 def _kept(file: Path) -> str | None:
     try:
-        handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        token = read_private(file, unless=SEEN).strip()
     except OSError:
         return None
-    with os.fdopen(handle, "rb") as opened:
-        state = os.fstat(opened.fileno())
-        token = opened.read(200).strip()
-    private = stat.S_ISREG(state.st_mode) and not state.st_mode & 0o077 and state.st_uid == os.geteuid()
-    return token.decode("ascii", "replace") if private and len(token) >= 32 else None
+    return token.decode("ascii", "replace") if len(token) >= _SHORTEST else None
 
 
 def _made(file: Path) -> str:
     token = secrets.token_urlsafe(32)
-    file.unlink(missing_ok=True)
-    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "w") as opened:
-        opened.write(token + "\n")
+    write_private(file, f"{token}\n".encode())
     return token

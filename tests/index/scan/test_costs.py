@@ -33,6 +33,13 @@ def test_faster_measurements_count_at_once_and_slower_ones_little():
     assert 1e-6 <= costs.exact_seconds < 1e-4  # a tenth of 10 us or more
 
 
+def test_waiting_for_other_threads_makes_no_rough_score_dearer():
+    costs = Costs(rough_seconds=1.0)
+    with costs.rough(1000):
+        time.sleep(0.05)
+    assert costs.rough_seconds < 2e-5  # of the 50 us that passed a unit
+
+
 def test_a_few_units_measure_nothing():
     costs = Costs(rough_seconds=1.0, exact_seconds=1.0)
     with costs.rough(31), costs.exact(31):

@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from plait.model.mini.byte_matrix import bytes_work
 from plait.model.mini.configuration_mini import FigureWordsConfig, MiniConfig
-from plait.model.mini.words_mini import FigureWords, compressed, uncompressed
+from plait.model.mini.words_mini import FigureWords, compressed, is_compressed, uncompressed
 
 
 def head(names: list[list[float]], of_class: list[int], *, class_weight: float = 1.0) -> FigureWords:
@@ -113,6 +114,38 @@ def test_what_is_stored_in_eight_bits_hardly_turns_a_row() -> None:
             assert turned.min() > 0.999
         else:
             assert torch.equal(again[name], value)
+
+
+@pytest.mark.skipif(not bytes_work(), reason="the processor does not multiply bytes")
+@pytest.mark.parametrize("captions", [0, 12])
+def test_questions_in_bytes_are_those_in_floats_and_figures_stay(captions: int) -> None:
+    torch.manual_seed(2)
+    config = FigureWordsConfig(30, 16, 16, captions=captions)
+    words = FigureWords(config, text_width=24, features=40, classes=20)
+    with torch.no_grad():
+        for tensor in words.parameters():
+            tensor.normal_()
+    words.name_class.copy_(torch.arange(30) % 20)
+    stored = compressed(words)
+    words.load_state_dict(uncompressed(stored))
+    texts = torch.nn.functional.normalize(torch.randn(5, 24), dim=-1)
+    shown = torch.randn(5, 40), torch.randn(5, 20)
+    with torch.inference_mode():
+        asked, figures = words.questions(texts), words.figures(*shown)
+        assert not words.is_in_bytes
+        words.ask_in_bytes(stored)
+        assert words.is_in_bytes
+        again = words.questions(texts)
+        assert not torch.equal(again, asked)
+        torch.testing.assert_close(again, asked, atol=2e-3, rtol=0)
+        assert torch.equal(words.figures(*shown), figures)
+
+
+def test_what_is_stored_as_it_is_is_not_compressed() -> None:
+    words = head([BOAT, CAT], [0, 1])
+    assert is_compressed(compressed(words))
+    assert not is_compressed(words.state_dict())
+    assert uncompressed(words.state_dict()).keys() == words.state_dict().keys()
 
 
 def test_storing_what_was_stored_changes_nothing_more() -> None:

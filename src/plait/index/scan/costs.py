@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from time import perf_counter
+from time import perf_counter, thread_time
 
 _FIRST_LOOK = 192  # units that are compared exactly at least, once rough scores chose them
 _CHOOSING = 1.5e-3  # seconds that choosing takes besides
@@ -17,6 +17,10 @@ class Costs:
     """Seconds a unit of rough and of exact scoring, as the searches so far took; safe to share among threads.
 
     They begin at what one core of a server took in 2026, and follow faster measurements at once.
+
+    Of rough scoring the time counts that its thread computes: were it the time that passes, other searches
+    at work would make exact scoring of thousands seem the cheaper. Of exact scoring it is the time that
+    passes, as it may wait for the disk.
     """
 
     def __init__(self, *, rough_seconds: float = 2e-7, exact_seconds: float = 1.2e-5) -> None:
@@ -32,21 +36,21 @@ class Costs:
 
     @contextmanager
     def rough(self, units: int) -> Iterator[None]:
-        """Measure rough scoring of so many units."""
-        started = perf_counter()
+        """Measure rough scoring of so many units, on this thread."""
+        started = thread_time()
         yield
-        self.rough_seconds = _followed(self.rough_seconds, started, units)
+        self.rough_seconds = _followed(self.rough_seconds, thread_time() - started, units)
 
     @contextmanager
     def exact(self, units: int) -> Iterator[None]:
         """Measure exact scoring of so many units."""
         started = perf_counter()
         yield
-        self.exact_seconds = _followed(self.exact_seconds, started, units)
+        self.exact_seconds = _followed(self.exact_seconds, perf_counter() - started, units)
 
 
-def _followed(seconds: float, started: float, units: int) -> float:
+def _followed(seconds: float, spent: float, units: int) -> float:
     if units < _FEWEST:
         return seconds
-    newest = (perf_counter() - started) / units
+    newest = spent / units
     return newest if newest < seconds else (1 - _SLOWER) * seconds + _SLOWER * newest

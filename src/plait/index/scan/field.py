@@ -9,18 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plait.index.base import Mask, Scores
-from plait.index.multi_vector import check_query
+from plait.index.multi_vector import best_of, check_query, weighted
 from plait.index.scan import kernels
 from plait.index.scan.costs import Costs
+from plait.index.scan.scan_planes import planes_for
 from plait.index.scan.segment import Segment
 from plait.scoring.together import Together
 from plait.scoring.vectors import VectorField, Vectors
 
 _AT_A_TIME = 256  # units whose vectors are read together: 2 MB of 32 x 128 in half precision
-_WORTH_ALL = 0.3  # from this share on, scoring a whole segment is cheaper than gathering what is wanted
+_WORTH_ALL = 0.3  # from this share on, scoring all is cheaper than gathering what is wanted
 
 Rows = NDArray[np.intp]
-Units = NDArray[np.int64] | NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class ScannedField:
     32 tokens of 128 numbers. Exact scores are those of the stored half-precision vectors, which are read
     for the units asked and not kept.
 
-    Memory: what the segments map, and 6 bytes a unit.
+    Memory: what the segments map, 10 bytes a unit and 8 an item.
 
     Args:
         field: the field.
@@ -63,10 +63,17 @@ class ScannedField:
         for number, piece in enumerate(self._pieces):
             self._piece_of[piece.rows] = number
             self._unit_of[piece.rows] = piece.units
-        self._scan: Together[Vectors, list[Vectors]] = Together()
+        self._rows_of_items = [_rows_of_items(piece, size) for piece in self._pieces]
+        self._nothing = np.where(self._piece_of >= 0, -np.inf, np.nan).astype(np.float32)
+        self._scan: Together[Vectors, Vectors] = Together()
 
     def __len__(self) -> int:
         return self._size
+
+    @property
+    def pools(self) -> bool:
+        """Whether rough scores are of pooled vectors, of which an item has fewer than tokens."""
+        return planes_for(self._field.tokens_kept) < self._field.tokens_kept
 
     def rough_scores(self, query: Vectors, weights: Vectors, mask: Mask | None = None) -> tuple[Scores, bool]:
         """Score every unit by its pooled vectors, or exactly where the mask leaves so few that it is cheaper.
@@ -88,21 +95,33 @@ class ScannedField:
         allowed = int(np.count_nonzero(there if mask is None else there & mask))
         if self._costs.prefers_exact(allowed):
             return self.scores(query, weights, mask), True
-        scores = np.full(self._size, np.nan, np.float32)
         kernels.prepare()  # which is not the cost of a search
-        if mask is None:
-            for piece, similarity in zip(
-                self._pieces, self._scan(self._rough_everywhere, query), strict=True
-            ):
-                scores[piece.rows] = weights.astype(np.float32) @ similarity
-            return scores, False
+        if mask is None or allowed >= _WORTH_ALL * np.count_nonzero(there):
+            scores = weighted(weights, self._scan(self._rough_everywhere, query))
+            return scores if mask is None else np.where(mask, scores, np.float32(np.nan)), False
+        scores = np.full(self._size, np.nan, np.float32)
         with self._costs.rough(allowed):
             for piece in self._pieces:
                 wanted = np.flatnonzero(mask[piece.rows])
                 if len(wanted):
-                    similarity = _rough(piece.segment, piece.units[wanted], query)
-                    scores[piece.rows[wanted]] = weights.astype(np.float32) @ similarity
+                    items, starts = piece.segment.items_of(piece.units[wanted])
+                    similarity = kernels.rough(piece.segment.planes, piece.segment.scales, query, items)
+                    scores[piece.rows[wanted]] = weighted(weights, best_of(similarity, starts))
         return scores, False
+
+    def rough_scores_of(self, asked: Sequence[tuple[Vectors, Vectors]]) -> list[tuple[Scores, bool]]:
+        """Return what `rough_scores` says for each of some queries and their weights, at the cost of few.
+
+        Raises:
+            ShapeError: as there.
+        """
+        for query, weights in asked:
+            check_query(query, weights, self._field.width)
+        if self._costs.prefers_exact(int(np.count_nonzero(self._piece_of >= 0))):
+            return [(self.scores(query, weights), True) for query, weights in asked]
+        kernels.prepare()
+        best = self._scan.each(self._rough_everywhere, [query for query, _ in asked])
+        return [(weighted(weights, of), False) for (_, weights), of in zip(asked, best, strict=True)]
 
     def exact_scores(self, query: Vectors, weights: Vectors, rows: Rows) -> Scores:
         """Return (rows,) the exact scores of some units, NaN for one without items.
@@ -113,10 +132,8 @@ class ScannedField:
         check_query(query, weights, self._field.width)
         scores = np.full(len(rows), np.nan, np.float32)
         with self._costs.exact(len(rows)):
-            for places, segment, units in self._read_from(rows):
-                items, starts = segment.items_of(units)
-                best = _best(kernels.exact(segment.read(items), query), starts)
-                scores[places] = weights.astype(np.float32) @ best
+            for places, vectors, starts in self._read(rows):
+                scores[places] = weighted(weights, best_of(kernels.exact(vectors, query), starts))
         return scores
 
     def scores(self, query: Vectors, weights: Vectors, mask: Mask | None = None) -> Scores:
@@ -139,9 +156,8 @@ class ScannedField:
         """
         check_query(query, weights, self._field.width)
         scores: list[Vectors] = [np.empty(0, np.float32)] * len(rows)
-        for places, segment, units in self._read_from(np.asarray(rows, np.intp)):
-            items, starts = segment.items_of(units)
-            similarity = weights.astype(np.float32) @ kernels.exact(segment.read(items), query)
+        for places, vectors, starts in self._read(np.asarray(rows, np.intp)):
+            similarity = weighted(weights, kernels.exact(vectors, query))
             for place, of_unit in zip(places.tolist(), np.split(similarity, starts[1:]), strict=True):
                 scores[place] = of_unit
         return scores
@@ -149,55 +165,65 @@ class ScannedField:
     def item_vectors(self, rows: Sequence[int]) -> list[Vectors]:
         """Return, for each row, (items, tokens, width) its stored vectors."""
         found = [np.empty((0, self._field.tokens, self._field.width), np.float32)] * len(rows)
-        for places, segment, units in self._read_from(np.asarray(rows, np.intp)):
-            items, starts = segment.items_of(units)
-            read = segment.read(items).astype(np.float32)
-            for place, of_unit in zip(places.tolist(), np.split(read, starts[1:]), strict=True):
+        for places, vectors, starts in self._read(np.asarray(rows, np.intp)):
+            read = np.split(vectors.astype(np.float32), starts[1:])
+            for place, of_unit in zip(places.tolist(), read, strict=True):
                 found[place] = of_unit
         return found
 
-    def _rough_everywhere(self, queries: Sequence[Vectors]) -> list[list[Vectors]]:
-        """Return, for each query, (parts, units) the rough similarity of each piece's units.
+    def _rough_everywhere(self, queries: Sequence[Vectors]) -> list[Vectors]:
+        """Return, for each query, (parts, N) the rough similarity of each unit's best item.
 
         The codes of all units are read from memory once for all queries, which is most of what it costs.
         """
-        found: list[list[Vectors]] = [[] for _ in queries]
+        found = [np.empty(0, np.float32)] * len(queries)
         for tokens in {query.shape[1] for query in queries}:
             alike = [place for place, query in enumerate(queries) if query.shape[1] == tokens]
             asked = np.concatenate([queries[place] for place in alike])
             edges = np.cumsum([len(queries[place]) for place in alike])[:-1]
             with self._costs.rough(len(alike) * self._size):
-                for piece in self._pieces:
-                    of_queries = np.split(_rough(piece.segment, piece.units, asked), edges)
-                    for place, similarity in zip(alike, of_queries, strict=True):
-                        found[place].append(similarity)
+                best = np.split(self._best_everywhere(asked), edges)
+            for place, of_query in zip(alike, best, strict=True):
+                found[place] = of_query
         return found
 
-    def _read_from(self, rows: Rows) -> Iterator[tuple[Rows, Segment, Units]]:
-        """Yield which of some rows lie in a segment, and as which of its units; a thousand at a time."""
-        numbers = self._piece_of[rows]
-        for number, piece in enumerate(self._pieces):
-            here = np.flatnonzero(numbers == number)
-            units = self._unit_of[rows[here]]
-            order = np.argsort(units, kind="stable")  # as they lie on the disk
-            for first in range(0, len(here), _AT_A_TIME):
-                some = order[first : first + _AT_A_TIME]
-                yield here[some], piece.segment, units[some]
+    def _best_everywhere(self, query: Vectors) -> Vectors:
+        """Return (parts, N) the rough similarity of each unit's best item; NaN for one without items."""
+        best = np.empty((len(query), self._size + 1), np.float32)  # the last is of units that are no more
+        best[:, :-1], best[:, -1] = self._nothing, -np.inf
+        for piece, rows in zip(self._pieces, self._rows_of_items, strict=True):
+            similarity = kernels.rough(piece.segment.planes, piece.segment.scales, query)
+            for of_part, found in zip(best, similarity, strict=True):
+                np.maximum.at(of_part, rows, found)
+        return best[:, :-1]
+
+    def _read(self, rows: Rows) -> Iterator[tuple[Rows, NDArray[np.float16], NDArray[np.int64]]]:
+        """Yield the vectors of some rows, a few hundred units at a time.
+
+        Those are the places among the rows, the vectors (items, tokens, width), and where each unit's begin.
+        """
+        numbers, units = self._piece_of[rows], self._unit_of[rows]
+        order = np.lexsort((units, numbers))  # as they lie on the disk
+        order = order[np.count_nonzero(numbers < 0) :]
+        for first in range(0, len(order), _AT_A_TIME):
+            some = order[first : first + _AT_A_TIME]
+            edges = np.searchsorted(numbers[some], np.arange(len(self._pieces) + 1))
+            every, sizes = [], []
+            for piece, begin, end in zip(self._pieces, edges, edges[1:], strict=False):
+                if begin < end:
+                    items, starts = piece.segment.items_of(units[some[begin:end]])
+                    every.append(piece.segment.read(items))
+                    sizes.append(np.diff(starts, append=len(items)))
+            yield some, np.concatenate(every), _starts(np.concatenate(sizes))
 
 
-def _rough(segment: Segment, units: Units, query: Vectors) -> Vectors:
-    """Return (parts, units) the rough similarity of each unit's best item."""
-    count = len(segment.keys)
-    if len(units) < _WORTH_ALL * count:
-        items, starts = segment.items_of(units)
-        return _best(kernels.rough(segment.planes, segment.scales, query, items), starts)
-    best = _best(kernels.rough(segment.planes, segment.scales, query), segment.offsets[:-1])
-    return best if len(units) == count and (np.diff(units) == 1).all() else best[:, units]
+def _rows_of_items(piece: Piece, size: int) -> Rows:
+    """Return (items of the segment,) the row each belongs to; `size` for those of units that are no more."""
+    rows = np.full(len(piece.segment.keys), size, np.intp)
+    rows[piece.units] = piece.rows
+    return np.repeat(rows, np.diff(piece.segment.offsets))
 
 
-def _best(similarity: Vectors, starts: NDArray[np.int64]) -> Vectors:
-    """Return (parts, units) the highest of each unit's items, which begin at `starts`."""
-    if len(starts) == similarity.shape[1]:
-        return similarity
-    best: Vectors = np.maximum.reduceat(similarity, starts, axis=1)
-    return best
+def _starts(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    starts: NDArray[np.int64] = np.cumsum(sizes) - sizes
+    return starts

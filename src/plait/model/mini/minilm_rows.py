@@ -1,36 +1,39 @@
 """MiniLM for a few short texts: their tokens in one matrix, without padding, by weights laid out for it.
 
-Gives what `MiniLM` gives, and of each text the same numbers to the last bit, whatever other texts come with
-it: a row of a matrix product does not depend on the other rows, if there are a few of them (of fewer the
-product is computed by other means, so rows of zeros are added), and all else is done for each text alone.
+Gives what `MiniLM` gives, up to rounding, and of each text the same numbers to the last bit, whatever other
+texts come with it: a row of a matrix product does not depend on the other rows (rows of zeros are added to
+very few), and all else is done for each text alone.
+
+Where the processor has bfloat16, the products are in it; residuals, norms and attention stay in float32. Of
+500 real queries the cosine with the tower's own vector is then 0.99997 or more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from plait.model.mini.laid_out import FEWEST_ROWS, Linear, Way, best_way
 from plait.model.mini.minilm import MiniLM
-
-_FEWEST_ROWS = 8
-_USUAL_ROWS = 32  # that the layout of weights is chosen for
-
-Product = Callable[[Tensor], Tensor]
 
 
 class RowsOfMiniLM:
-    """Holds the tower's weights once more, laid out by oneDNN where torch has it: 42 MB, a third faster.
+    """Holds the tower's layers once more, laid out by oneDNN: 21 MB in bfloat16, 42 in float32.
 
     Args:
         model: the tower, frozen.
+        way: how its maps are computed; None: the best there is.
     """
 
-    def __init__(self, model: MiniLM) -> None:
-        self._embeddings = model.embeddings
-        self._layers = [_Layer(layer) for layer in model.encoder.layer]
+    def __init__(self, model: MiniLM, way: Way | None = None) -> None:
+        table = model.embeddings
+        self._words, self._normalise = table.word_embeddings.weight, table.LayerNorm
+        self._places = table.position_embeddings.weight + table.token_type_embeddings.weight[0]
+        way = way or best_way(_maps(model.encoder.layer[0]))
+        self._layers = [_Layer(layer, way) for layer in model.encoder.layer]
 
     def pooled(self, texts: Sequence[Sequence[int]]) -> Tensor:
         """Return (texts, d), the mean over each text's tokens, unit length.
@@ -48,33 +51,26 @@ class RowsOfMiniLM:
 
     def _embedded(self, texts: Sequence[Sequence[int]]) -> Tensor:
         """Return (tokens, d), those of each text after another, and rows of padding if they are few."""
-        table = self._embeddings
         ids = torch.tensor([token for ids in texts for token in ids])
-        places = torch.cat([torch.arange(len(ids)) for ids in texts])
-        at = table.position_embeddings.weight[places] + table.token_type_embeddings.weight[0]
-        x: Tensor = table.LayerNorm(table.word_embeddings.weight[ids] + at)
-        return functional.pad(x, (0, 0, 0, max(0, _FEWEST_ROWS - len(x))))
+        places = torch.cat([self._places[: len(ids)] for ids in texts])
+        x: Tensor = self._normalise(self._words[ids] + places)
+        return functional.pad(x, (0, 0, 0, max(0, FEWEST_ROWS - len(x))))
 
 
 class _Layer:
     """One layer, its three projections of the input joined to one."""
 
-    def __init__(self, layer: nn.Module) -> None:
+    def __init__(self, layer: nn.Module, way: Way) -> None:
         parts = dict(layer.named_modules())
-        inputs = [parts[f"attention.self.{name}"] for name in ("query", "key", "value")]
         self._heads = int(layer.heads)  # type: ignore[arg-type]
-        self._projected = _product(inputs)
-        self._mixed = _product([parts["attention.output.dense"]])
+        self._projected, self._mixed, self._widened, self._narrowed = map(way, _maps(layer))
         self._after_mixing = parts["attention.output.LayerNorm"]
-        self._widened = _product([parts["intermediate.dense"]])
-        self._narrowed = _product([parts["output.dense"]])
         self._after_all = parts["output.LayerNorm"]
 
     def __call__(self, x: Tensor, sizes: Sequence[int]) -> Tensor:
         """Return (tokens, d)."""
-        x = self._after_mixing(x + self._mixed(self._attended(self._projected(x), sizes)))
-        inner = functional.gelu(self._widened(x))
-        out: Tensor = self._after_all(x + self._narrowed(inner))
+        x = self._after_mixing(x + self._mixed(self._attended(self._projected(x).float(), sizes)))
+        out: Tensor = self._after_all(x + self._narrowed(self._widened(x)))
         return out
 
     def _attended(self, projected: Tensor, sizes: Sequence[int]) -> Tensor:
@@ -90,37 +86,16 @@ class _Layer:
         return mixed
 
 
-def _product(linears: Sequence[nn.Module]) -> Product:
-    """Return what multiplies with the weights of layers of one input, one beside the other."""
-    weight = torch.cat([_tensor(linear.weight) for linear in linears])
-    bias = torch.cat([_tensor(linear.bias) for linear in linears])
-    return _laid_out(weight, bias) or (lambda x: functional.linear(x, weight, bias))
+def _maps(layer: nn.Module) -> list[Linear]:
+    """Return a layer's maps: to queries, keys and values in one, out of them, wider, and back."""
+    parts = dict(layer.named_modules())
+    inputs = [_linear(parts[f"attention.self.{name}"]) for name in ("query", "key", "value")]
+    joined = Linear(torch.cat([one.weight for one in inputs]), torch.cat([one.bias for one in inputs]))
+    widened = _linear(parts["intermediate.dense"])._replace(gelu=True)
+    return [joined, _linear(parts["attention.output.dense"]), widened, _linear(parts["output.dense"])]
 
 
-def _laid_out(weight: Tensor, bias: Tensor) -> Product | None:
-    """Return the product by oneDNN, a private function of torch; None where it is not there or not right."""
-    try:
-        ours = torch.ops.mkldnn._reorder_linear_weight(weight, _USUAL_ROWS)
-
-        def product(x: Tensor) -> Tensor:
-            out: Tensor = torch.ops.mkldnn._linear_pointwise(x, ours, bias, "none", [], "")
-            return out
-
-        with torch.inference_mode():
-            return product if _agrees(product, weight, bias) else None
-    except (AttributeError, RuntimeError, NotImplementedError, TypeError):
-        return None
-
-
-def _agrees(product: Product, weight: Tensor, bias: Tensor) -> bool:
-    """Return whether a product is the plain one up to rounding, and its rows the same beside any others."""
-    x = torch.sin(torch.arange(64.0 * weight.shape[1])).view(64, -1)
-    whole, plain = product(x), functional.linear(x, weight, bias)
-    parts = (slice(0, _FEWEST_ROWS), slice(3, 20), slice(17, 50))
-    alike = all(torch.equal(product(x[part]), whole[part]) for part in parts)
-    return alike and torch.allclose(whole, plain, atol=1e-4, rtol=1e-4)
-
-
-def _tensor(value: object) -> Tensor:
-    assert isinstance(value, Tensor)
-    return value
+def _linear(module: nn.Module) -> Linear:
+    assert isinstance(module.weight, Tensor)
+    assert isinstance(module.bias, Tensor)
+    return Linear(module.weight, module.bias)

@@ -19,18 +19,57 @@ Nadaraya, On estimating regression (1964), for what is remembered.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from plait.model.mini.byte_matrix import ByteMatrix, in_bytes
 from plait.model.mini.configuration_mini import FigureWordsConfig
 
-_STEPS = 127  # of an 8-bit integer, either side of 0
 _SCALE = ".scale"
+_OF = "captions."  # prefix of the tensors of that part
 
 
-class FigureWords(nn.Module):
+class AskedInBytes(nn.Module):
+    """A module whose questions may be multiplied with matrices in the 8 bits that they are stored in.
+
+    Attributes:
+        asked: the names of those matrices.
+    """
+
+    asked: ClassVar[tuple[str, ...]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bytes: dict[str, ByteMatrix] = {}
+
+    @property
+    def is_in_bytes(self) -> bool:
+        """Whether they are from now on, by `ask_in_bytes`."""
+        return bool(self._bytes)
+
+    def ask_in_bytes(self, stored: Mapping[str, Tensor]) -> None:
+        """Multiply questions so from now on: numbers move by 1e-4, and figures stay what they are.
+
+        Args:
+            stored: as of `compressed`; what the state was loaded from.
+        """
+        self._bytes = {name: ByteMatrix(stored[name], stored[name + _SCALE]) for name in self.asked}
+
+    def _across(self, x: Tensor, name: str) -> Tensor:
+        """Return (B, n), the products of (B, d) with each row of a matrix."""
+        stored = self._bytes.get(name)
+        return stored.across(x) if stored else x @ self.get_parameter(name).T
+
+    def _along(self, shares: Tensor, name: str) -> Tensor:
+        """Return (B, d), the sums of a matrix's rows in shares of them, (B, n)."""
+        stored = self._bytes.get(name)
+        return stored.along(shares) if stored else shares @ self.get_parameter(name)
+
+
+class FigureWords(AskedInBytes):
     """Vectors of figures and of questions, whose cosine says how well the words fit the figure.
 
     Args:
@@ -38,6 +77,8 @@ class FigureWords(nn.Module):
         features: of the vision tower's top.
         classes: of its classifier.
     """
+
+    asked: ClassVar = ("names", "class_basis", "expect.weight")
 
     def __init__(
         self, config: FigureWordsConfig, *, text_width: int = 384, features: int = 1280, classes: int = 1000
@@ -72,11 +113,20 @@ class FigureWords(nn.Module):
             texts: (B, text_width), the text tower's vectors, unit length.
         """
         texts, by_class = self.read(texts)
-        expected = self.expect(torch.cat([texts, self.config.class_share * by_class], -1))
+        both = torch.cat([texts, self.config.class_share * by_class], -1)
+        expected = self._across(both, "expect.weight") + self.expect.bias
         if self.captions is not None:
             expected = functional.normalize(expected, dim=-1)
             expected = expected + self.config.caption_weight * self.captions(texts)
         return _side_by_side(by_class, expected, self.config.class_weight)
+
+    def ask_in_bytes(self, stored: Mapping[str, Tensor]) -> None:
+        """Multiply questions so from now on, with the captions too."""
+        super().ask_in_bytes(stored)
+        if self.captions is not None:
+            self.captions.ask_in_bytes(
+                {k.removeprefix(_OF): v for k, v in stored.items() if k.startswith(_OF)}
+            )
 
     def read(self, texts: Tensor) -> tuple[Tensor, Tensor]:
         """Return the texts, (B, text_width), and what they ask by class, (B, class_width), unit length.
@@ -84,18 +134,20 @@ class FigureWords(nn.Module):
         A class is as near as the nearest of its names.
         """
         texts = functional.normalize(texts - self.centre, dim=-1)
-        nearness = texts @ self.names.T / self.config.temperature  # (B, names)
+        nearness = self._across(texts, "names") / self.config.temperature  # (B, names)
         best = torch.full((len(texts), len(self.usual_odds)), -torch.inf)
         best.scatter_reduce_(1, self.name_class.long().expand(len(texts), -1), nearness, "amax")
-        return texts, functional.normalize(best.softmax(-1) @ self.class_basis, dim=-1)
+        return texts, functional.normalize(self._along(best.softmax(-1), "class_basis"), dim=-1)
 
 
-class CaptionGroups(nn.Module):
+class CaptionGroups(AskedInBytes):
     """Groups of captioned pictures that are alike in words and in look.
 
     Args:
         text_width: of the text tower's vectors.
     """
+
+    asked: ClassVar = ("words", "looks")
 
     def __init__(self, config: FigureWordsConfig, text_width: int) -> None:
         super().__init__()
@@ -110,8 +162,8 @@ class CaptionGroups(nn.Module):
         Args:
             texts: (B, text_width), unit length, the centre taken off.
         """
-        nearness = texts @ self.words.T / self.temperature + self.log_weights  # (B, groups)
-        return functional.normalize(nearness.softmax(-1) @ self.looks, dim=-1)
+        nearness = self._across(texts, "words") / self.temperature + self.log_weights  # (B, groups)
+        return functional.normalize(self._along(nearness.softmax(-1), "looks"), dim=-1)
 
 
 def compressed(words: FigureWords) -> dict[str, Tensor]:
@@ -124,10 +176,13 @@ def compressed(words: FigureWords) -> dict[str, Tensor]:
         if value.ndim < 2:
             stored[name] = value.contiguous()
             continue
-        scale = value.abs().amax(1).clamp_min(1e-12) / _STEPS
-        stored[name] = torch.round(value / scale[:, None]).to(torch.int8)
-        stored[name + _SCALE] = scale
+        stored[name], stored[name + _SCALE] = in_bytes(value)
     return stored
+
+
+def is_compressed(stored: Mapping[str, Tensor]) -> bool:
+    """Return whether matrices are stored in 8 bits, not as they are."""
+    return any(name.endswith(_SCALE) for name in stored)
 
 
 def uncompressed(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:

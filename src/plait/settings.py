@@ -59,6 +59,8 @@ class Settings:
         request_mb, upload_mb: largest body of a request to `plait serve`, and of one that sends documents.
         request_seconds: after which `plait serve` refuses what it has not begun to answer, unless documents
             are sent; 0 waits for ever.
+        search_processes: in which `plait serve` searches: 1 is its own; more hold the library in memory each,
+            and answer many at once; 0 takes one a processor, at most 4, once there are 30,000 units.
         rerank: how the first hits are put in order anew, see `search.rerank`; names with commas between,
             "late-interaction", "refine", "cross-encoder:FOLDER", "vlm"; "" leaves them.
         llm_url, llm_model: an OpenAI-compatible endpoint for written answers; "" answers by quoting.
@@ -95,6 +97,7 @@ class Settings:
     request_mb: int = 32
     upload_mb: int = 512
     request_seconds: float = 0.0
+    search_processes: int = 0
     rerank: str = ""
     llm_url: str = ""
     llm_model: str = ""

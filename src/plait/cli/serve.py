@@ -39,6 +39,7 @@ def serve(
     for module in ("fastapi", "uvicorn", "python_multipart"):
         require(module)
     from plait.serve.connections import reachable_warning
+    from plait.serve.crew import crew_for
     from plait.serve.http import LOOPBACK, create_app
     from plait.serve.limits import Limits
     from plait.serve.token import load_token
@@ -48,7 +49,9 @@ def serve(
     with open_library(library) as opened, _listening(host, port) as listener:
         token = load_token(opened.folder)
         hosts = {*LOOPBACK, host, *(name or [])}
-        app = create_app(opened, token=token, hosts=hosts, limits=Limits.of(opened.settings))
+        app = create_app(
+            opened, token=token, hosts=hosts, limits=Limits.of(opened.settings), crew=crew_for(opened)
+        )
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{listener.getsockname()[1]}/#token={token}"
         print(address, flush=True)

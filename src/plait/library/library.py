@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import RLock
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast, get_args
 
 from plait.encode import load_encoder
 from plait.encode.base import Encoder
-from plait.errors import InputError, LibraryError, LibraryFormatError
+from plait.errors import InputError, LibraryError, LibraryFormatError, PlaitError
 from plait.index.backends.lancedb import LanceIndex
 from plait.index.base import Snapshot, StoredDocument
 from plait.index.languages import language_named
@@ -42,7 +42,7 @@ from plait.schema import (
 from plait.scoring.vectors import Rung
 from plait.search.fusion import Method, Weights
 from plait.search.levelling import Levelling
-from plait.search.responding import Responder
+from plait.search.responding import Responder, ahead
 from plait.search.searcher import Searcher
 from plait.settings import Settings, load_settings
 
@@ -97,6 +97,7 @@ class Library:
         self._searcher: Searcher | None = None
         self._opening = RLock()
         self._follows = False
+        self._also_renewed: list[Callable[[], None]] = []
         self._responder = Responder(self._folder.path, Rerankers(self._settings, self.encoder).named)
         self._manifest: Manifest | None = None
         if self._folder.exists() or not create:
@@ -243,6 +244,19 @@ class Library:
         hits = self._responder.respond(self.searcher(), self._settled(asked))
         return hits.changed(self._absolute)
 
+    def search_each(self, requests: Sequence[SearchRequest]) -> Iterator[Hits | PlaitError]:
+        """Give the answer to each of some requests in turn, or why there is none.
+
+        What they share is done once, so several cost less than each for itself; the answers are the same.
+        """
+        searcher, settled = self.searcher(), [self._settled(request) for request in requests]
+        ahead(searcher, settled)
+        for request in settled:
+            try:
+                yield self._responder.respond(searcher, request).changed(self._absolute)
+            except PlaitError as error:
+                yield error
+
     def similar(self, id: str, *, k: int = 10, kind: TargetKind | None = None) -> Hits:
         """Return what is like a hit, or any stored part: "D:4", "D:4.f0", "D".
 
@@ -289,8 +303,11 @@ class Library:
         """Return the fields that filters and facets may name, and what they hold."""
         return self.snapshot().filterable_fields() if self._manifest else []
 
-    def answer(self, query: Query, *, k: int = 6) -> Answer:
+    def answer(self, query: Query, *, k: int = 6, hits: Hits | None = None) -> Answer:
         """Answer a question from the best `k` units, every sentence with its source.
+
+        Args:
+            hits: those units, where they were searched already.
 
         With `llm_url` set, that endpoint writes; otherwise the answer quotes the documents.
         """
@@ -300,7 +317,7 @@ class Library:
         generator = None
         if self._settings.llm_url:
             generator = ChatEndpoint(url=self._settings.llm_url, model=self._settings.llm_model)
-        return answer(query, self.search(query, k=k), generator=generator)
+        return answer(query, self.search(query, k=k) if hits is None else hits, generator=generator)
 
     def remove(self, targets: Sequence[str | Path]) -> int:
         """Remove documents by path, folder, shell pattern or id; return how many went.
@@ -520,6 +537,12 @@ class Library:
             index = self._index
         if index is not None:
             index.renew()
+        for renew in self._also_renewed:
+            renew()
+
+    def also_renew(self, renew: Callable[[], None]) -> None:
+        """Let `renew` wait for others too, such as searches in other processes."""
+        self._also_renewed.append(renew)
 
     def encoder(self) -> Encoder:
         """Return the library's encoder, loading it on first use.

@@ -12,6 +12,8 @@ from plait.schema import Query
 from plait.scoring.together import Together
 from plait.scoring.vectors import QueryVectors
 
+Asking = tuple[Query, tuple[str, ...]]  # a query of wanted parts, and the lanes to ask
+
 _LONGEST = 1000  # characters of all texts; the others of a call would wait for longer ones
 _MOST = 8  # queries of one call
 
@@ -53,9 +55,23 @@ class Meeting:
 
     encoder: Encoder
     snapshot: Snapshot
-    _together: Together[tuple[Query, tuple[str, ...]], Compared] = field(
+    _together: Together[Asking, Compared] = field(
         default_factory=lambda: Together(most=_MOST), init=False, repr=False, compare=False
     )
+    _ahead: list[tuple[Asking, Compared]] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    def ahead(self, asked: Sequence[Asking]) -> None:
+        """Encode and compare some queries that `compared` will be asked for next, as one.
+
+        For whoever answers several in turn on one thread; what was done ahead before is forgotten.
+
+        Raises:
+            QueryError: one of them cannot be encoded.
+        """
+        self._ahead.clear()
+        several = [one for one in asked if self._shares(one[0])]
+        if len(several) > 1:
+            self._ahead.extend(zip(several, self._together.each(self._compared, several), strict=True))
 
     def compared(self, query: Query, lanes: tuple[str, ...]) -> Compared:
         """Return a query of wanted parts, encoded and compared in some vector lanes.
@@ -63,12 +79,18 @@ class Meeting:
         Raises:
             QueryError: an image that cannot be opened.
         """
-        shares = not query.images and sum(map(len, query.texts)) <= _LONGEST
-        if shares and isinstance(self.encoder, EncodesMany):
+        for asked, compared in self._ahead:
+            if asked == (query, lanes):
+                return compared
+        if self._shares(query):
             return self._together(self._compared, (query, lanes))
         return Compared(_only(self.encoder.encode_query(query), lanes), {})
 
-    def _compared(self, asked: Sequence[tuple[Query, tuple[str, ...]]]) -> list[Compared]:
+    def _shares(self, query: Query) -> bool:
+        is_short = not query.images and sum(map(len, query.texts)) <= _LONGEST
+        return is_short and isinstance(self.encoder, EncodesMany)
+
+    def _compared(self, asked: Sequence[Asking]) -> list[Compared]:
         assert isinstance(self.encoder, EncodesMany)
         encoded = self.encoder.encode_queries([query for query, _ in asked])
         every = [_only(vectors, lanes) for vectors, (_, lanes) in zip(encoded, asked, strict=True)]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
+from plait.errors import PlaitError
 from plait.schema import Facet, Hit, Hits, SearchRequest
 from plait.search import paging
 from plait.search.calibration import Judgement, judged
@@ -107,6 +109,23 @@ class _Page:
         every = zip(self.ranking.places, self.worth.confidences, strict=True)
         known = {(place.row, place.part): confidence for place, confidence in every}
         return [known.get((place.row, place.part)) for place in places]
+
+
+def ahead(searcher: Searcher, requests: Sequence[SearchRequest]) -> None:
+    """Do what several requests share, before each is answered in turn on this thread.
+
+    One that cannot be answered is left to `respond`, which says why.
+    """
+    asked = []
+    for request in requests:
+        with suppress(PlaitError):
+            asked.append(
+                searcher.asking(
+                    request.query, kind=request.kind, lanes=request.lanes, weights=request.weights or None
+                )
+            )
+    with suppress(PlaitError):
+        searcher.ahead(asked)
 
 
 def ranking_for(

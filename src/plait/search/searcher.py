@@ -21,7 +21,7 @@ from plait.search.fusion import Method, Weights, check_method, check_weights
 from plait.search.kinds import candidates, of_kind, part_kind, ranked_parts
 from plait.search.levelling import Levelling
 from plait.search.likes import Resolved, resolved
-from plait.search.meeting import Meeting
+from plait.search.meeting import Asking, Meeting
 from plait.search.ranking import Place, Ranking, places_of
 from plait.search.scale import Fusing
 from plait.search.unwanted import Unwanted
@@ -152,6 +152,29 @@ class Searcher:
             # One document filled the best places, or the best units hold few such parts: look at more.
             compare, look_at = 4 * compare, 4 * look_at
 
+    def ahead(self, asked: Sequence[Asking]) -> None:
+        """Encode and compare what some queries ask, of `asking`, as one; see `Meeting.ahead`.
+
+        Raises:
+            QueryError: one of them cannot be encoded.
+        """
+        self._meeting.ahead(asked)
+
+    def asking(
+        self,
+        query: Query,
+        *,
+        kind: TargetKind | None = None,
+        lanes: Sequence[str] | None = None,
+        weights: Weights | None = None,
+    ) -> Asking:
+        """Return what `ranking` will ask for the wanted parts of a query.
+
+        Raises:
+            QueryError, InputError: as there.
+        """
+        return self._asking(self._resolved(query).wanted, kind, lanes, weights)
+
     def hits(self, ranking: Ranking, places: Sequence[Place], *, first_rank: int = 1) -> list[Hit]:
         """Return a hit for each of some places of a ranking, in their order."""
         return explained(ranking, places, self.encoder.fields, self.snapshot, first_rank=first_rank)
@@ -214,6 +237,13 @@ class Searcher:
             )
         return counting
 
+    def _asking(
+        self, query: Query, kind: TargetKind | None, lanes: Sequence[str] | None, weights: Weights | None
+    ) -> Asking:
+        """Return a query of wanted parts as it asks for a kind, and the lanes that count."""
+        wanted = self._counting(self._wanted(query, lanes), weights)
+        return of_kind(query, kind), wanted
+
     def _resolved(self, query: Query) -> Resolved:
         reads_pictures = any(field.asks != "text" for field in self.encoder.fields)
         return resolved(query, self.snapshot, self.pictures, reads_pictures=reads_pictures)
@@ -232,8 +262,7 @@ class Searcher:
         fusing = Fusing(method, self.encoder.mixture, weights)
 
         def encoded(query: Query) -> Asked:
-            wanted = self._counting(self._wanted(query, lanes), weights)
-            return Asked.of(of_kind(query, kind), wanted, self._meeting)
+            return Asked.of(*self._asking(query, kind, lanes, weights), self._meeting)
 
         wanted = encoded(asked.wanted)
         asked_for = len(asked.unwanted) - asked.stored

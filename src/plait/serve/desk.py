@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -10,14 +10,17 @@ import anyio
 import anyio.to_thread
 
 from plait.library import Library
-from plait.schema import Hits, Query, SearchRequest
+from plait.rag.answer import Answer
+from plait.schema import Explanation, Hits, Query, SearchRequest
+from plait.serve.crew import Crew
+from plait.serve.processes import processors
 from plait.serve.refusals import too_many
 
 T = TypeVar("T")
 
 _CALLS = 8  # at work at a time, beside searches: reading what is stored, removing
-_WAITING = 64  # searches; at 10 ms each, the last waits for less than a second
-_SECONDS_EACH = 0.05  # that a search takes, as clients are told who come when too many wait
+_WAITING = 64  # searches; at 20 ms each, the last waits for a second
+_SECONDS_EACH = 0.03  # that a search takes, as clients are told who come when too many wait
 
 
 class Desk:
@@ -32,17 +35,30 @@ class Desk:
         library: whoever opened it closes it.
         searches: at work at a time; None means two a processor.
         waiting: searches that may wait for their turn.
+        crew: processes that search in place of this one, which then holds no vectors; whoever made it starts
+            and ends it.
 
     Attributes:
         ready: whether the model and the library have been read.
     """
 
-    def __init__(self, library: Library, *, searches: int | None = None, waiting: int = _WAITING) -> None:
-        library.follow()
+    def __init__(
+        self,
+        library: Library,
+        *,
+        searches: int | None = None,
+        waiting: int = _WAITING,
+        crew: Crew | None = None,
+    ) -> None:
+        if crew is None:
+            library.follow()
+        else:
+            library.also_renew(crew.renew)
         self.library = library
         self.ready = False
+        self._crew = crew
         self._waiting = waiting
-        self._searches = anyio.CapacityLimiter(searches or int(os.environ.get("PS", "4")) * _processors())
+        self._searches = anyio.CapacityLimiter(searches or 2 * processors())
         self._calls = anyio.CapacityLimiter(_CALLS)
 
     async def ask(self, call: Callable[[Library], T]) -> T:
@@ -55,11 +71,32 @@ class Desk:
         Raises:
             Refusal: too many wait already.
         """
-        waiting = self._searches.statistics().tasks_waiting
-        if waiting >= self._waiting:
-            seconds = waiting * _SECONDS_EACH / self._searches.total_tokens
-            raise too_many("too many searches wait already; ask again soon", seconds, status=503, kind="Busy")
-        return await anyio.to_thread.run_sync(self.library.search, request, limiter=self._searches)
+        if self._crew is None:
+            self._check_queue(self._searches.statistics().tasks_waiting, int(self._searches.total_tokens))
+            return await anyio.to_thread.run_sync(self.library.search, request, limiter=self._searches)
+        self._check_queue(self._crew.asked - len(self._crew), len(self._crew))
+        hits: Hits = await asyncio.wrap_future(self._crew.ask(request))
+        return hits
+
+    async def explain(self, request: SearchRequest, hit_id: str) -> Explanation:
+        """Return why a request finds a hit.
+
+        Raises:
+            PlaitError: as `Library.explain`.
+        """
+        if self._crew is None:
+            return await self.ask(lambda library: library.explain(request, hit_id))
+        explanation: Explanation = await asyncio.wrap_future(self._crew.ask(request, explain=hit_id))
+        return explanation
+
+    async def answer(self, query: Query, *, k: int) -> Answer:
+        """Return what the best hits of a question say.
+
+        Raises:
+            PlaitError: as `Library.answer`.
+        """
+        hits = await self.search(SearchRequest(query, k=k))
+        return await self.ask(lambda library: library.answer(query, k=k, hits=hits))
 
     async def warm(self) -> None:
         """Read the model and the library now, so that the first who asks does not wait for it.
@@ -67,13 +104,22 @@ class Desk:
         Raises:
             PlaitError: they cannot be read; each search will say so too.
         """
-        await self.ask(_first_search)
+        if self._crew is None:
+            await self.ask(_first_search)
+        else:
+            await anyio.to_thread.run_sync(self._crew.wait)
         self.ready = True
+
+    def _check_queue(self, waiting: int, at_work: int) -> None:
+        """Refuse one more search where too many wait.
+
+        Raises:
+            Refusal: they do.
+        """
+        if waiting >= self._waiting:
+            seconds = waiting * _SECONDS_EACH / at_work
+            raise too_many("too many searches wait already; ask again soon", seconds, status=503, kind="Busy")
 
 
 def _first_search(library: Library) -> None:
     library.search(SearchRequest(Query.of("first"), k=1))
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

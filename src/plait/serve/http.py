@@ -18,6 +18,7 @@ from plait.errors import PlaitError
 from plait.library import Library
 from plait.serve.attending import Attending
 from plait.serve.audit import Audit
+from plait.serve.crew import Crew
 from plait.serve.feedback import check_setting
 from plait.serve.forms import known_only
 from plait.serve.guard import Guard
@@ -46,6 +47,7 @@ def create_app(
     workshop: Workshop | None = None,
     keys: bool = True,
     audit: bool = True,
+    crew: Crew | None = None,
 ) -> FastAPI:
     """Return the service over an open library, which whoever opened it closes after the service has ended.
 
@@ -61,6 +63,8 @@ def create_app(
             an encoder object of its own takes `Workshop(InProcess(encoder))`.
         keys: let the keys of the library's folder in beside the token.
         audit: note requests in the library's folder.
+        crew: processes that search the library, started and ended with the service; None searches in this
+            one, which for large libraries keeps one processor busy and no more.
 
     Raises:
         InputError: the library's setting `feedback` is none that there is.
@@ -68,17 +72,21 @@ def create_app(
     check_setting(library.settings.feedback)
     metrics = Metrics()
     house = House(workshop or Workshop(), metrics, limits)
-    shelves = Shelves(library)
+    shelves = Shelves(library, crew=crew)
     log = Audit(library.folder) if audit else None
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await anyio.to_thread.run_sync(_resume, house.workshop, library)
+        if crew is not None:
+            crew.start()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_warm, shelves)
             yield
             tasks.cancel_scope.cancel()
         await anyio.to_thread.run_sync(house.workshop.stop)
+        if crew is not None:
+            crew.stop()
         await shelves.close()
         if log is not None:
             await anyio.to_thread.run_sync(log.close)

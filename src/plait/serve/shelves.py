@@ -21,6 +21,7 @@ from starlette.requests import Request
 from plait.encode.base import Encoder
 from plait.library import Library
 from plait.library.folder import NAME, TENANTS
+from plait.serve.crew import Crew
 from plait.serve.desk import Desk
 from plait.serve.feedback import RecentQueries
 from plait.serve.keys import tenant_named
@@ -49,11 +50,12 @@ class Shelves:
     Args:
         library: the owner's, open; whoever opened it closes it.
         most_open: tenants' libraries that stay open while nobody uses them.
+        crew: processes that search the owner's.
     """
 
-    def __init__(self, library: Library, *, most_open: int = 16) -> None:
+    def __init__(self, library: Library, *, most_open: int = 16, crew: Crew | None = None) -> None:
         self._most_open = most_open
-        self._owner = self._shelf("", library)
+        self._owner = self._shelf("", library, crew)
         self._open: OrderedDict[str, Shelf] = OrderedDict()
         self._users: Counter[str] = Counter()
         self._turn = anyio.Lock()
@@ -113,8 +115,8 @@ class Shelves:
             library.add_documents(())  # so that it can be searched before anything is in it
         return library
 
-    def _shelf(self, tenant: str, library: Library) -> Shelf:
-        return Shelf(tenant, library, Desk(library), RecentQueries())
+    def _shelf(self, tenant: str, library: Library, crew: Crew | None = None) -> Shelf:
+        return Shelf(tenant, library, Desk(library, crew=crew), RecentQueries())
 
     async def _closed(self, shelf: Shelf) -> None:
         await anyio.to_thread.run_sync(shelf.library.close)

@@ -20,6 +20,7 @@ from plait.library import Library, Progress
 from plait.library.reports import ProgressCallback
 from plait.serve.jobs.adding import UnfitError, WorkerError, added
 from plait.serve.jobs.workers import Task
+from plait.serve.processes import private_streams
 from plait.settings import Settings
 
 _NICE = 15  # the system's reading and writing for it comes last, too
@@ -32,7 +33,7 @@ def main(encoder: Encoder | None = None) -> None:
     Args:
         encoder: the library's; None loads it.
     """
-    tasks, answers = _private_streams()
+    tasks, answers = private_streams()
     _step_back()
     waiting: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(tasks, waiting), daemon=True).start()
@@ -91,16 +92,6 @@ def _send(answers: BinaryIO, said: Mapping[str, Any]) -> None:
         answers.flush()
     except OSError:
         os._exit(0)
-
-
-def _private_streams() -> tuple[BinaryIO, BinaryIO]:
-    """Return the pipes, out of reach of any library that prints; that goes to standard error."""
-    tasks, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.dup2(2, 1)
-    os.close(nothing)
-    return tasks, answers
 
 
 def _step_back() -> None:

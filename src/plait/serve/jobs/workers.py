@@ -18,18 +18,13 @@ from plait.errors import PlaitError
 from plait.library import Library, Progress
 from plait.library.reports import ProgressCallback
 from plait.serve.jobs.adding import UnfitError, WorkerError, added
+from plait.serve.processes import ended, environment
 from plait.settings import Settings
 
 _PATIENCE_SECONDS = 5.0  # with a process that has closed its pipes: to learn how it ended
 _SILENT_SECONDS = 3600.0  # without a sign of life; no step of an `add` takes nearly as long
 # -P: modules are never imported from the folder the user happens to stand in.
 _PROGRAM = (sys.executable, "-P", "-m", "plait.serve.jobs.process")
-# What the process may need of the environment; keys and tokens are none of its business.
-_KEPT = (
-    *("HOME", "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "PATH", "PYTHONHOME", "PYTHONPATH", "TMPDIR", "TZ"),
-    *("VIRTUAL_ENV", "HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "XDG_CACHE_HOME"),
-)
-_ONE_THREAD = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "RAYON")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +123,7 @@ class OwnProcess:
         with self._lock:
             process, self._process = self._process, None
         if process is not None:
-            _ended(process)
+            ended(process)
 
     def stop(self) -> None:
         with self._lock:
@@ -141,7 +136,7 @@ class OwnProcess:
             if self._stopped:
                 raise WorkerError("it was stopped")
             if self._process is not None and self._process.poll() is not None:  # it died, but of no file
-                _ended(self._process)
+                ended(self._process)
                 self._process = None
             if self._process is None:
                 self._process = subprocess.Popen(
@@ -149,7 +144,7 @@ class OwnProcess:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     bufsize=0,
-                    env=_environment(os.environ),
+                    env=environment(os.environ),
                     start_new_session=True,  # Ctrl-C is for the server, which ends it
                 )
             return self._process
@@ -176,38 +171,10 @@ class OwnProcess:
         """End the process, and return how it ended, in words."""
         with self._lock:
             self._process = None
-        return _ended(process, patience_seconds=0 if isinstance(error, TimeoutError) else _PATIENCE_SECONDS)
+        return ended(process, patience_seconds=0 if isinstance(error, TimeoutError) else _PATIENCE_SECONDS)
 
 
 def _line(task: Task) -> bytes:
     paths = [str(path) for path in task.paths]
     said = {"folder": str(task.folder), "settings": asdict(task.settings), "paths": paths}
     return json.dumps(said).encode() + b"\n"
-
-
-def _ended(process: subprocess.Popen[bytes], *, patience_seconds: float = 0) -> str:
-    """End a process, unless it ends by itself so soon, and return how it ended, in words."""
-    try:
-        code = process.wait(patience_seconds)
-    except subprocess.TimeoutExpired:
-        code = None
-    process.kill()
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            pipe.close()
-    process.wait()
-    if code is None:
-        return "had to be ended"
-    return f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
-
-
-def _environment(variables: Mapping[str, str]) -> dict[str, str]:
-    kept = {name: value for name, value in variables.items() if name in _KEPT or name[:3] == "LC_"}
-    few = {f"{library}_NUM_THREADS": "1" for library in _ONE_THREAD}
-    return {
-        **kept,
-        **few,
-        "LANCE_CPU_THREADS": "1",
-        "TOKENIZERS_PARALLELISM": "false",
-        "MALLOC_ARENA_MAX": "2",
-    }

@@ -155,6 +155,7 @@ def _removed(library: Library, document_id: str) -> int:
     if document is None:
         return 0
     count = library.remove([document_id])
+    library.renew()  # nobody finds it once this is answered
     forget_upload(library, document.source)
     return count
 

@@ -25,7 +25,7 @@ def routes() -> APIRouter:
         allowed(request, "search")
         asked, hit_id = await read_explain(request)
         concerns(request, hit_id)
-        said = await shelf_of(request).desk.ask(lambda library: library.explain(asked, hit_id))
+        said = await shelf_of(request).desk.explain(asked, hit_id)
         return JSONResponse(shown_explanation(said))
 
     return router

@@ -62,7 +62,7 @@ def routes(house: House) -> APIRouter:
         asked = await read_search(request)
         k = min(asked.k, MAX_ANSWER_HITS)
         with house.metrics.searching():
-            said = await shelf_of(request).desk.ask(lambda library: library.answer(asked.query, k=k))
+            said = await shelf_of(request).desk.answer(asked.query, k=k)
         return JSONResponse(shown_answer(said))
 
     @router.post("/feedback", responses=answers("Kept", 400, 404), openapi_extra=takes("OpinionForm"))

@@ -20,6 +20,7 @@ from tests.helpers.libraries import write_titled
 from tests.helpers.tiny_encoder import TinyEncoder
 
 from plait.library import Library
+from plait.serve.crew import Crew
 from plait.serve.http import create_app
 from plait.serve.jobs import InProcess, Workshop
 from plait.serve.limits import Limits
@@ -73,7 +74,7 @@ class Service:
         return f"http://127.0.0.1:{self.port}"
 
 
-def app_of(library: Library, *, audit: bool = False, **limits: float) -> FastAPI:
+def app_of(library: Library, *, audit: bool = False, crew: Crew | None = None, **limits: float) -> FastAPI:
     """Return a service over a library of the small encoder, with small limits but for those given."""
     small: dict[str, float] = {"query_mb": 1, "upload_mb": 2, "failure_burst": 10_000}
     return create_app(
@@ -82,6 +83,7 @@ def app_of(library: Library, *, audit: bool = False, **limits: float) -> FastAPI
         limits=Limits(**{**small, **limits}),  # type: ignore[arg-type]
         workshop=Workshop(InProcess(TinyEncoder())),
         audit=audit,
+        crew=crew,
     )
 
 

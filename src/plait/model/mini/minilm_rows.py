@@ -1,8 +1,8 @@
 """MiniLM for a few short texts: their tokens in one matrix, without padding, by weights laid out for it.
 
 Gives what `MiniLM` gives, up to rounding, and of each text the same numbers to the last bit, whatever other
-texts come with it: a row of a matrix product does not depend on the other rows (rows of zeros are added to
-very few), and all else is done for each text alone.
+texts come with it: a row of a matrix product does not depend on the other rows (some of zeros are added), and
+all else is done for each text alone.
 
 Where the processor has bfloat16, the products are in it; residuals, norms and attention stay in float32. Of
 500 real queries the cosine with the tower's own vector is then 0.99997 or more.
@@ -18,6 +18,10 @@ from torch.nn import functional
 
 from plait.model.mini.laid_out import FEWEST_ROWS, Linear, Way, best_way
 from plait.model.mini.minilm import MiniLM
+
+# oneDNN compiles a program for each number of rows and keeps the last 1,024 programs, some 150 MB: so few
+# numbers, of FEWEST_ROWS or more.
+_ROWS = 2 * FEWEST_ROWS
 
 
 class RowsOfMiniLM:
@@ -50,11 +54,11 @@ class RowsOfMiniLM:
             return functional.normalize(sums, dim=-1)
 
     def _embedded(self, texts: Sequence[Sequence[int]]) -> Tensor:
-        """Return (tokens, d), those of each text after another, and rows of padding if they are few."""
+        """Return (tokens, d), those of each text after another, and rows of zeros up to a multiple of 16."""
         ids = torch.tensor([token for ids in texts for token in ids])
         places = torch.cat([self._places[: len(ids)] for ids in texts])
         x: Tensor = self._normalise(self._words[ids] + places)
-        return functional.pad(x, (0, 0, 0, max(0, FEWEST_ROWS - len(x))))
+        return functional.pad(x, (0, 0, 0, -len(x) % _ROWS))
 
 
 class _Layer:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
+from plait.encode.base import Encoder
 from plait.errors import PlaitError
 from plait.library import Library
 from plait.schema import Query, SearchRequest
@@ -17,8 +18,12 @@ from plait.serve.processes import private_streams
 _MOST = 8  # requests that are answered together: the first of them waits for the rest to be encoded
 
 
-def main() -> None:
-    """Open the library of the first frame, and answer until the input ends."""
+def main(encoder: Encoder | None = None) -> None:
+    """Open the library of the first frame, and answer until the input ends.
+
+    Args:
+        encoder: the library's; None loads it.
+    """
     requests, answers = private_streams()
     arriving = frames(requests)
     opening = next(arriving, None)
@@ -26,7 +31,7 @@ def main() -> None:
         return
     teller = _Teller(answers)
     try:
-        library = Library(opening.folder, settings=opening.settings, create=False)
+        library = Library(opening.folder, settings=opening.settings, encoder=encoder, create=False)
         library.follow()
         library.search(SearchRequest(Query.of("first"), k=1))
     except PlaitError as error:

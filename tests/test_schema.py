@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import pytest
 from hypothesis import given
@@ -14,12 +15,15 @@ from plait.schema import (
     Document,
     Filter,
     Hit,
+    Hits,
     Page,
     Passage,
     Picture,
     Query,
+    SearchPlan,
     SearchRequest,
     Segment,
+    TimeSpan,
     Unit,
     unit_from_dict,
 )
@@ -156,8 +160,6 @@ def test_a_document_survives_its_json_form() -> None:
 
 
 def test_a_unit_survives_its_json_form_and_its_text_holds_every_word() -> None:
-    from dataclasses import asdict
-
     unit = Unit(
         id="d:0",
         document_id="d",
@@ -177,3 +179,18 @@ def test_a_hit_says_its_place_in_words() -> None:
     hit = Hit(1, 0.5, "d:0", "d", "T", "a.pdf", section=("A", "B"), page=4)
     assert hit.place == "page 4, A > B"
     assert hit.to_dict()["place"] == hit.place
+
+
+@pytest.mark.parametrize("found", [{}, {"box": BOX, "time": TimeSpan(1, 2.5), "part_id": "d:0.f0"}])
+def test_hits_tell_every_field_and_share_nothing_that_can_be_changed(found) -> None:
+    lanes, metadata = {"bm25": 1.5}, {"type": "manual"}
+    hit = Hit(1, 0.5, "d:0", "d", "T", "a.pdf", section=("A",), lanes=lanes, metadata=metadata, **found)
+    plan = SearchPlan(9, 3, 0.95, 0.96, {"text": "rough"})
+    told = Hits([hit], plan).to_dict()
+    assert told["hits"] == [{"id": hit.id, **asdict(hit), "place": hit.place}]
+    assert list(told["hits"][0]) == ["id", *asdict(hit), "place"]
+    assert told["plan"] == asdict(plan)
+    told["hits"][0]["lanes"].clear()
+    told["hits"][0]["metadata"].clear()
+    told["plan"]["lanes"].clear()
+    assert (hit.lanes, hit.metadata, plan.lanes) == ({"bm25": 1.5}, {"type": "manual"}, {"text": "rough"})

@@ -5,19 +5,21 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 
+import anyio
 import pytest
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 
 from plait.serve.connections import GuardedConnection, reachable_warning
 
 HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n"
+SIZES = (1, 2, 5000, 3, 70_000, 300_000, 4, 4096, 5)
 
 
 class Hasty(GuardedConnection):
@@ -32,7 +34,21 @@ def address() -> Iterator[tuple[str, int]]:
     async def answer(request: Request) -> PlainTextResponse:
         return PlainTextResponse((await request.body()) or b"hello")
 
-    app = Starlette(routes=[Route("/", answer, methods=["GET", "POST"])])
+    async def pieces(request: Request) -> StreamingResponse:
+        """Send a small piece, wait for the request's body, and send pieces of many sizes."""
+
+        async def every() -> AsyncIterator[bytes]:
+            yield b"first"
+            await request.body()
+            for size in SIZES:
+                yield b"%x" % (size % 16) * size
+                if size == 5000:
+                    await anyio.sleep(0)  # others follow in the same turn of the loop
+
+        return StreamingResponse(every(), media_type="text/plain")
+
+    routes = [Route("/", answer, methods=["GET", "POST"]), Route("/pieces", pieces, methods=["POST"])]
+    app = Starlette(routes=routes)
     config = uvicorn.Config(
         app, port=0, log_level="critical", http=Hasty, lifespan="off", timeout_keep_alive=60
     )
@@ -91,6 +107,28 @@ def test_whoever_speaks_is_answered_though_the_body_comes_later_than_a_head_may(
             everything(silent)  # by now the time for a head is over
         connection.sendall(b"late")
         assert b"200 OK" in connection.recv(65536)
+
+
+def test_the_head_of_an_answer_comes_with_its_body(address: tuple[str, int]) -> None:
+    with connected(address) as connection:
+        for _ in range(30):
+            connection.sendall(HEAD + b"\r\n")
+            said = connection.recv(65536)
+            assert said.startswith(b"HTTP/1.1 200 OK\r\n")
+            assert said.endswith(b"\r\n\r\nhello")
+
+
+def test_an_answer_of_many_pieces_is_whole_and_waits_for_none_to_come(address: tuple[str, int]) -> None:
+    with connected(address) as connection:
+        head = b"POST /pieces HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\n"
+        connection.sendall(head + b"g")
+        said = b""
+        while not said.endswith(b"first\r\n"):
+            said += connection.recv(65536)
+        connection.sendall(b"o")
+        rest = everything(connection)
+    whole = b"".join(b"%x\r\n" % size + b"%x" % (size % 16) * size + b"\r\n" for size in SIZES)
+    assert rest == whole + b"0\r\n\r\n"
 
 
 def test_one_connection_too_many_is_closed_and_room_comes_back(

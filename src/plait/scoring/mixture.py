@@ -29,7 +29,7 @@ is written about is ranked by s alone, whatever its file happens to be called.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 
 import numpy as np
@@ -98,20 +98,31 @@ def mixture(lanes: Lanes, parameters: MixtureParameters) -> NDArray[np.float32]:
         (N,) scores, NaN for a unit that is NaN in every lane. A unit that has no text is taken to match
         the words as well as the mean of those that do; one that has no figure shows the picture nowhere.
     """
-    known = [lanes[name] for name in (*_TEXT, *_IMAGE, "figure_words", "ret") if name in lanes]
+    known = [lanes[name] for name in ("bm25", "text", *_IMAGE, "figure_words", "ret") if name in lanes]
     if not known:
         raise InputError(
             "expected one of the lanes text, bm25, image_tokens, image, figure_words, ret; "
             f"got {sorted(lanes)}"
         )
-    nowhere = np.logical_and.reduce([np.isnan(lane) for lane in known])
+    nowhere = _nowhere(known)
     score = _words_evidence(lanes, parameters, len(known[0]))
     if any(name in lanes for name in _IMAGE):
         _add_image_evidence(score, lanes, parameters)
     if "ret" in lanes and parameters.ret:
-        score += parameters.ret * _or_mean(lanes["ret"])
-    score[nowhere] = np.nan
+        score += _or_mean(lanes["ret"], parameters.ret)
+    if nowhere is not None:
+        score[nowhere] = np.nan
     return score.astype(np.float32)
+
+
+def _nowhere(lanes: Sequence[NDArray[np.float32]]) -> NDArray[np.bool_] | None:
+    """Return (N,) True for a unit that is NaN in every lane; None if there is none such."""
+    silent = np.isnan(lanes[0])
+    for lane in lanes[1:]:
+        if not silent.any():
+            return None
+        silent &= np.isnan(lane)
+    return silent
 
 
 def _words_evidence(lanes: Lanes, parameters: MixtureParameters, units: int) -> NDArray[np.float64]:
@@ -119,9 +130,7 @@ def _words_evidence(lanes: Lanes, parameters: MixtureParameters, units: int) -> 
     written = [name for name in _TEXT if name in lanes]
     score = np.zeros(units)
     for name in written:
-        share = _or_mean(lanes[name])
-        share *= getattr(parameters, name)
-        score += share
+        score += _or_mean(lanes[name], getattr(parameters, name))
     if "figure_words" not in lanes or not parameters.figure_words:
         return score
     lane = lanes["figure_words"]
@@ -150,10 +159,11 @@ def _add_image_evidence(score: NDArray[np.float64], lanes: Lanes, parameters: Mi
     score[there] += np.logaddexp(0.0, evidence)
 
 
-def _or_mean(lane: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the lane with the mean of those there are in place of each NaN."""
+def _or_mean(lane: NDArray[np.float32], times: float) -> NDArray[np.float64]:
+    """Return the lane so many times, with the mean of those there are in place of each NaN."""
     missing = np.isnan(lane)
-    filled = lane.astype(np.float64)
+    filled = np.multiply(lane, times, dtype=np.float64)
     if missing.any():
-        filled[missing] = lane[~missing].mean() if not missing.all() else 0.0
+        mean = lane[~missing].mean() if not missing.all() else 0.0
+        filled[missing] = times * float(mean)
     return filled

@@ -151,14 +151,15 @@ class Found:
         side: Side = "both" if len(sides) == 2 else "text" if sides[0] is _OF_TEXT else "image"
         values = {"units": math.log(max(1, _there(lanes)))}
         weight = 1.0
+        texts = _known(lanes["text"]) if "text" in lanes else np.empty(0, np.float32)
         if side != "image":
             known, total, count = _words(query.wanted, snapshot)
             weight = total or 1.0
             values |= {"known": known / weight, "words": math.log(max(1, count))}
-            values |= {"text": _best(lanes["text"]), "bm25": _best(lanes["bm25"]) / weight}
+            values |= {"text": _best(texts), "bm25": _best(lanes["bm25"]) / weight}
         if side != "text":
             values |= {lane: _best(lanes[lane]) for lane in _OF_IMAGE}
-        mean = _mean(lanes["text"]) if "text" in lanes else _NONE
+        mean = float(texts.mean()) if len(texts) else _NONE
         nats = likelihood(lanes, mixture, mean_text=mean)
         best = _best(nats)
         total = math.log(max(1.0, float(np.sum(_known(np.exp(nats - np.float32(best)))))))
@@ -169,11 +170,11 @@ class Found:
         names = {"text", *(lane for lanes in places for lane in lanes)}
         said = {name: np.array([lanes.get(name, np.nan) for lanes in places], np.float32) for name in names}
         if "bm25" in said:
-            said["bm25"] = np.nan_to_num(said["bm25"], nan=_NONE)
+            said["bm25"] = _or_none(said["bm25"])
         behind = np.minimum(likelihood(said, self.mixture, mean_text=self.mean_text) - self.best, 0)
         every = (*_OF_TEXT, *_OF_IMAGE, "figure_words")
         none = np.full(len(places), _NONE, np.float32)
-        values = {name: np.nan_to_num(said[name], nan=_NONE) if name in said else none for name in every}
+        values = {name: _or_none(said[name]) if name in said else none for name in every}
         return {
             **values,
             "bm25": values["bm25"] / np.float32(self.weight),
@@ -199,13 +200,14 @@ def likelihood(
     nats: NDArray[np.float32] = np.zeros(size, np.float32)
     if "text" in lanes:
         text = lanes["text"]
-        nats += np.float32(mixture.text) * np.where(np.isnan(text), np.float32(mean_text), text)
+        nats = np.where(np.isnan(text), np.float32(mean_text), text)
+        nats *= np.float32(mixture.text)
     if "bm25" in lanes:
         nats += np.float32(mixture.bm25) * lanes["bm25"]
     if "figure_words" in lanes and mixture.figure_words:
-        shown = np.float32(mixture.figure_words) * lanes["figure_words"] + np.float32(mixture.figure_bias)
-        shown[np.isnan(shown)] = -np.inf  # then `maximum` does what `fmax` would, in a third of the time
-        nats = np.maximum(nats, shown)
+        there = np.flatnonzero(~np.isnan(lanes["figure_words"]))  # few units have figures
+        shown = np.float32(mixture.figure_words) * lanes["figure_words"][there]
+        nats[there] = np.maximum(nats[there], shown + np.float32(mixture.figure_bias))
     if all(lane in lanes for lane in _OF_IMAGE):
         seen = np.float32(mixture.image_tokens) * lanes["image_tokens"]
         seen = seen + np.float32(mixture.image) * lanes["image"] + np.float32(mixture.image_bias)
@@ -231,7 +233,12 @@ def _words(query: Query, snapshot: Words) -> tuple[float, float, int]:
 
 def _there(lanes: Mapping[str, Scores]) -> int:
     """Return how many units some lane speaks of."""
-    silent = np.logical_and.reduce([np.isnan(there) for there in lanes.values()])
+    every = iter(lanes.values())
+    silent = np.isnan(next(every))
+    for there in every:
+        if not silent.any():
+            break
+        silent &= np.isnan(there)
     return len(silent) - int(np.count_nonzero(silent))
 
 
@@ -242,9 +249,8 @@ def _known(scores: Scores) -> Scores:
     return known
 
 
-def _mean(scores: Scores) -> float:
-    there = _known(scores)
-    return float(there.mean()) if len(there) else _NONE
+def _or_none(said: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.where(np.isnan(said), np.float32(_NONE), said)
 
 
 def _best(scores: Scores) -> float:

@@ -169,8 +169,9 @@ class Comparison:
 
 def evident(scores: Mapping[str, Scores]) -> NDArray[np.bool_]:
     """Return (N,) True where some lane speaks for the unit: a vector to compare, or a shared word."""
-    speaks = [there > 0 if lane == BM25 else ~np.isnan(there) for lane, there in scores.items()]
-    evident: NDArray[np.bool_] = np.logical_or.reduce(speaks)
+    evident = np.zeros(len(next(iter(scores.values()))), np.bool_)
+    for lane, there in scores.items():
+        evident |= there > 0 if lane == BM25 else there == there  # not NaN
     return evident
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from plait.index.base import Snapshot, StoredDocument
 from plait.index.lexical import words
@@ -43,9 +43,7 @@ def explained(
             _figure(unit, figures[at], part),
             part[:1] == "f" or (not texts and not part),
         )
-        hit = _hit(unit, document, found, part, ranking.kind)
-        lanes, score = places[at].lanes, places[at].score
-        hits.append(replace(hit, rank=first_rank + at, score=score, lanes=lanes))
+        hits.append(_hit(unit, document, found, places[at], ranking.kind, rank=first_rank + at))
     return hits
 
 
@@ -112,8 +110,10 @@ def _figure(unit: Unit, best: int | None, part: str) -> Segment | None:
     return next(iter(unit.figures), None)
 
 
-def _hit(unit: Unit, document: StoredDocument, found: _Found, part: str, kind: TargetKind | None) -> Hit:
-    passage, figure = found.passage, found.figure
+def _hit(
+    unit: Unit, document: StoredDocument, found: _Found, ranked: Place, kind: TargetKind | None, *, rank: int
+) -> Hit:
+    passage, figure, part = found.passage, found.figure, ranked.part
     place = figure if figure is not None and (found.by_figure or passage is None) else passage
     table = unit.tables[int(part[1:])] if part[:1] == "t" else None
     if table is not None:
@@ -122,8 +122,8 @@ def _hit(unit: Unit, document: StoredDocument, found: _Found, part: str, kind: T
         figure = _shown(unit.tables[place.table], figure)
     picture = figure.picture if figure else None
     return Hit(
-        rank=1,
-        score=0.0,
+        rank=rank,
+        score=ranked.score,
         unit_id=unit.id,
         document_id=document.id,
         title=unit.title,
@@ -137,6 +137,7 @@ def _hit(unit: Unit, document: StoredDocument, found: _Found, part: str, kind: T
         caption=figure.caption if figure else "",
         page_picture=unit.page_picture.path if unit.page_picture else None,
         metadata=document.metadata,
+        lanes=ranked.lanes,
         time=place.time if place else None,
         kind=_hit_kind(unit, part, kind),
         part_id=part_id(unit.id, part) if part else document.id if kind == "document" else "",

@@ -13,11 +13,15 @@ from numpy.typing import NDArray
 from plait.index.base import Snapshot
 from plait.search.ranking import Place
 from plait.search.sameness import Content, content, nearly_same
+from plait.search.sketches import Sketches
 
 Codes = Sequence[int] | NDArray[np.int32]
 
 _NEAR = 0.05  # raw scores of near duplicates differ by no more than this,
 _NEAR_SHARE = 0.15  # or than this share of the larger: BM25 has no upper end
+_SILENT = -1e30  # stands for what a lane says that has nothing to say: near nothing but itself
+_MAY_BE_SAME = 0.5  # share of their rough shingles that texts must have in common to be looked at closely
+_AT_ONCE = 16  # places whose scores are compared with those below at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +108,13 @@ class _Looking:
         self._pictures = pictures
         self._rows = np.array([place.row for place in places], np.intp)
         lanes = list(dict.fromkeys(lane for place in places for lane in place.lanes))
-        said = [[place.lanes.get(lane, np.nan) for lane in lanes] for place in places]
-        self._scores = np.array(said, np.float64).reshape(len(places), len(lanes))
-        self._near: dict[int, list[int]] = {}
-        self._contents: dict[int, Content] = {}
+        said = [[place.lanes.get(lane, _SILENT) for place in places] for lane in lanes]
+        self._scores = np.array(said, np.float64).reshape(len(lanes), len(places))
+        self._allowed = np.maximum(_NEAR, _NEAR_SHARE * np.abs(self._scores))
+        self._near: dict[int, list[list[int]]] = {}
+        self._numbers: dict[int, int] = {}  # places that say and show the same have one number
+        self._contents: dict[Content, int] = {}
+        self._sketches = Sketches()
 
     def ahead(self, k: int) -> None:
         """Read at once what the first k places will be compared with, as long as none of them is folded."""
@@ -116,10 +123,10 @@ class _Looking:
 
     def near(self, at: int) -> list[int]:
         """Return the places below one, of other units, that may be nearly the same."""
-        if at not in self._near:
-            near = np.flatnonzero(_near(self._scores[at + 1 :], self._scores[at])) + at + 1
-            self._near[at] = near[self._rows[near] != self._rows[at]].tolist()
-        return self._near[at]
+        first = at - at % _AT_ONCE
+        if first not in self._near:
+            self._near[first] = self._near_each(first)
+        return self._near[first][at - first]
 
     def same(self, at: int, left: NDArray[np.bool_]) -> list[int]:
         """Return those of the places that are left that are nearly the same as one above them."""
@@ -127,25 +134,31 @@ class _Looking:
         if not near:
             return []
         self._read((at, *near))
-        one = self._contents[at]
-        return [other for other in near if nearly_same(one, self._contents[other], self._pictures)]
+        one = self._numbers[at]
+        distinct = list(dict.fromkeys(self._numbers[other] for other in near))
+        alike = self._sketches.may_share(one, distinct, _MAY_BE_SAME)
+        contents = list(self._contents)
+        same = {
+            other
+            for other, may_be in zip(distinct, alike, strict=True)
+            if may_be and nearly_same(contents[one], contents[other], self._pictures)
+        }
+        return [other for other in near if self._numbers[other] in same]
+
+    def _near_each(self, first: int) -> list[list[int]]:
+        """Return what `near` says of some places that follow each other."""
+        some, below = slice(first, first + _AT_ONCE), slice(first + 1, None)
+        apart = np.abs(self._scores[:, some, None] - self._scores[:, None, below])
+        allowed = np.maximum(self._allowed[:, some, None], self._allowed[:, None, below])
+        near = np.logical_and.reduce(apart <= allowed)  # in all lanes
+        near &= self._rows[some, None] != self._rows[below]
+        return [(np.flatnonzero(of[at:]) + first + 1 + at).tolist() for at, of in enumerate(near)]
 
     def _read(self, wanted: Iterable[int]) -> None:
-        missing = [at for at in dict.fromkeys(wanted) if at not in self._contents]
+        missing = [at for at in dict.fromkeys(wanted) if at not in self._numbers]
         if missing:
             units = self._snapshot.units(self._rows[missing].tolist())
             for at, (unit, _) in zip(missing, units, strict=True):
-                self._contents[at] = content(unit, self._places[at].part)
-
-
-def _near(scores: NDArray[np.float64], one: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return (places,) True where every lane says nearly what it says of one, or nothing of both.
-
-    Args:
-        scores: (places, lanes), NaN where a lane has nothing to say.
-        one: (lanes,).
-    """
-    allowed = np.maximum(_NEAR, _NEAR_SHARE * np.maximum(np.abs(scores), np.abs(one)))
-    in_lanes = (np.abs(scores - one) <= allowed) | (np.isnan(scores) & np.isnan(one))
-    near: NDArray[np.bool_] = np.all(in_lanes, axis=1)
-    return near
+                there = content(unit, self._places[at].part)
+                self._numbers[at] = self._contents.setdefault(there, len(self._contents))
+            self._sketches.add([there.text for there in list(self._contents)[len(self._sketches) :]])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,19 +68,22 @@ def places_of(rows: Sequence[int] | NDArray[np.intp], fused: Scores, comparison:
     """Return the places of some units, in their order."""
     at = np.asarray(rows, np.intp)
     lanes = _said_of(comparison.lanes, at)
-    against = [_said_of(part, at) for part in comparison.against]
+    parts = [_said_of(part, at) for part in comparison.against]
+    against = zip(*parts, strict=True) if parts else repeat((), len(at))
     return [
-        Place(row, score, lanes[place], against=tuple(part[place] for part in against))
-        for place, (row, score) in enumerate(zip(at.tolist(), fused[at].tolist(), strict=True))
+        Place(row, score, of_lanes, "", of_parts)
+        for row, score, of_lanes, of_parts in zip(
+            at.tolist(), fused[at].tolist(), lanes, against, strict=True
+        )
     ]
 
 
 def _said_of(lanes: Mapping[str, Scores], rows: NDArray[np.intp]) -> list[dict[str, float]]:
     """Return `said` of each of some rows."""
-    every = [(lane, there[rows].tolist()) for lane, there in lanes.items()]
+    every = zip(*(there[rows].tolist() for there in lanes.values()), strict=True)
     return [
-        {lane: number for lane, of_lane in every if not math.isnan(number := of_lane[place])}
-        for place in range(len(rows))
+        {lane: number for lane, number in zip(lanes, numbers, strict=True) if number == number}  # not NaN
+        for numbers in every
     ]
 
 

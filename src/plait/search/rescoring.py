@@ -20,6 +20,7 @@ _CONTROLS = 64  # units further down that are rescored to learn how residuals ch
 _GROWTH = 3  # how many times as many units may be rescored after a look at the residuals as before
 _SAMPLE = 8192  # rough scores that stand for those far from the best
 _GROUPS = 256  # groups of neighbours, at most, that are taken to be as good as the best of them
+_STEPS = np.arange(_GROUPS, dtype=np.float64)
 _NONE: Rows = np.empty(0, np.intp)
 _CERTAIN = 6.0  # deviations beyond which one in a billion is
 _LARGEST = 0.05  # share of the residuals that says how far they reach,
@@ -133,6 +134,7 @@ class _Ranking:
         self._size = int(np.count_nonzero(there))
         self._stride = max(1, len(rough) // _SAMPLE)
         self._sample = self._sorted(np.flatnonzero(there[:: self._stride]) * self._stride)
+        self._after: dict[int, tuple[Rows, Numbers]] = {}
         self._order(_SAMPLE // 2)
 
     def __len__(self) -> int:
@@ -152,17 +154,21 @@ class _Ranking:
         A unit stands for itself and for some that come after it. Those far from the best are known by a
         sample, from which their number is estimated.
         """
+        if done in self._after:
+            return self._after[done]
         self.first(done)
         near, near_sizes = _groups(self._rows[done:])
         far, far_sizes = _groups(self._far)
         each = (self._size - len(self._rows)) / max(1.0, far_sizes.sum())
-        return np.concatenate([near, far]), np.concatenate([near_sizes, each * far_sizes])
+        self._after[done] = np.concatenate([near, far]), np.concatenate([near_sizes, each * far_sizes])
+        return self._after[done]
 
     def spread(self, done: int, count: int) -> Rows:
         """Return at most `count` units after the first `done`, whose ranks grow by equal factors."""
         rows, sizes = self.after(done)
         ranks = done + np.cumsum(sizes)
-        wanted = np.searchsorted(ranks, np.geomspace(done + 1, self._size + 1, count))
+        steps = (self._size + 1) / (done + 1)
+        wanted = np.searchsorted(ranks, (done + 1) * steps ** np.linspace(0, 1, count))
         return rows[_distinct(wanted[wanted < len(rows)])]
 
     def _order(self, wanted: int) -> None:
@@ -171,6 +177,7 @@ class _Ranking:
         scores = self.rough[self._sample]
         lowest = scores[place] if place < len(scores) else np.float32(-np.inf)
         self._rows = self._sorted(np.flatnonzero(self.rough >= lowest))
+        self._after.clear()
         self._far = self._sample[np.count_nonzero(scores >= lowest) :]
 
     def _sorted(self, rows: Rows) -> Rows:
@@ -179,13 +186,15 @@ class _Ranking:
 
 def _groups(rows: Rows) -> tuple[Rows, Numbers]:
     """Return the first rows and the sizes of groups of neighbours, the larger the further they are."""
-    edges = _distinct(np.rint(np.exp(np.linspace(0, math.log(len(rows) + 1), _GROUPS))).astype(np.intp)) - 1
-    return rows[edges[:-1]], np.diff(edges).astype(np.float64)
+    edges = _distinct(np.rint(np.exp(_STEPS * (math.log(len(rows) + 1) / (_GROUPS - 1)))).astype(np.intp)) - 1
+    return rows[edges[:-1]], (edges[1:] - edges[:-1]).astype(np.float64)
 
 
 def _distinct(ascending: Rows) -> Rows:
     """Return the numbers, 0 or more, without repetitions."""
-    return ascending[np.diff(ascending, prepend=-1) > 0]
+    first = np.ones(len(ascending), np.bool_)
+    np.not_equal(ascending[1:], ascending[:-1], out=first[1:])
+    return ascending[first]
 
 
 def _enough(

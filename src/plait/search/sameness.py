@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -22,7 +23,6 @@ from plait.search.part_ids import part_named
 
 _SHINGLE = 3  # words
 _SAME_WORDS = 0.8  # share of the shingles of both that each of two texts must have
-_SAME_PARTS = 0.5  # of 24,649 pairs in 45 manuals that were nearly the same but no copies, one had less
 _FEW = 8  # words: fewer tell nothing on their own,
 _BEGINNING = 200  # and so many characters mostly have more
 _SIDE = 32  # of the small picture, in pixels
@@ -51,27 +51,20 @@ class Content:
     @cached_property
     def has_few_words(self) -> bool:
         """Whether there are too few words to tell anything."""
-        text = self._text
+        text = self.text
         return len(whole_words(text[:_BEGINNING])) < _FEW and len(whole_words(text)) < _FEW
-
-    @cached_property
-    def parts(self) -> frozenset[str] | None:
-        """What stands between spaces, folded: rough `shingles` in a quarter of the time.
-
-        None of scripts written without spaces, where a part is a sentence.
-        """
-        return frozenset(self._text.casefold().split()) if _is_parted(self._text) else None
 
     @cached_property
     def shingles(self) -> frozenset[int]:
         """Hashes of every three words that follow each other; of fewer words, of all of them."""
-        every = whole_words(self._text)
+        every = whole_words(self.text)
         if len(every) < _SHINGLE:
             return frozenset([hash(tuple(every))] if every else ())
         return frozenset(map(hash, zip(*(every[first:] for first in range(_SHINGLE)), strict=False)))
 
     @cached_property
-    def _text(self) -> str:
+    def text(self) -> str:
+        """All of the texts, one a line."""
         return "\n".join(self.texts)
 
 
@@ -98,8 +91,6 @@ def nearly_same(one: Content, other: Content, root: Path | None) -> bool:
     if bool(one.pictures) != bool(other.pictures):
         return False
     is_copy = one.texts == other.texts
-    if not is_copy and _surely_differ(one.parts, other.parts):
-        return False
     if one.has_few_words and other.has_few_words and not one.pictures:
         return False
     alike = is_copy or _overlap(one.shingles, other.shingles, _SAME_WORDS)
@@ -136,10 +127,6 @@ def _is_parted(text: str) -> bool:
     return text.isascii() or _OTHER_SCRIPTS.search(text) is None
 
 
-def _surely_differ(some: frozenset[str] | None, others: frozenset[str] | None) -> bool:
-    return some is not None and others is not None and not _overlap(some, others, _SAME_PARTS)
-
-
 def _overlap(some: frozenset[Any], others: frozenset[Any], share: float) -> bool:
     """Tell whether two sets have at least such a share of both together in common."""
     if min(len(some), len(others)) < share * max(len(some), len(others)):
@@ -155,19 +142,26 @@ def _same_pictures(some: Sequence[Picture], others: Sequence[Picture], root: Pat
     if root is None or not some or not others:
         return False
 
-    def there(picture: Picture, among: Sequence[Picture]) -> bool:
-        return any(_look_alike(picture, one, root) for one in among)
+    def each(looks: Callable[[Picture, Picture], bool]) -> bool:
+        return all(any(looks(one, other) for other in others) for one in some) and all(
+            any(looks(one, other) for one in some) for other in others
+        )
 
-    return all(there(one, others) for one in some) and all(there(one, some) for one in others)
+    # No file is opened where sizes tell.
+    return each(_same_shape) and each(lambda one, other: _look_alike(one, other, root))
+
+
+def _same_shape(one: Picture, other: Picture) -> bool:
+    shapes = [math.log(max(1, picture.width_px) / max(1, picture.height_px)) for picture in (one, other)]
+    return one.sha256 == other.sha256 or abs(shapes[0] - shapes[1]) <= _SAME_SHAPE
 
 
 def _look_alike(one: Picture, other: Picture, root: Path) -> bool:
     if one.sha256 == other.sha256:
         return True
-    shapes = [math.log(max(1, picture.width_px) / max(1, picture.height_px)) for picture in (one, other)]
-    if abs(shapes[0] - shapes[1]) > _SAME_SHAPE:
+    if not _same_shape(one, other):
         return False
-    small = [_small(str(root / picture.path)) for picture in (one, other)]
+    small = [_small(os.path.join(root, picture.path)) for picture in (one, other)]
     if small[0] is None or small[1] is None:
         return False
     return float(np.abs(small[0] - small[1]).max()) <= _SAME_PIXELS
@@ -187,7 +181,9 @@ def _small(path: str) -> Small | None:
             picture = opened.convert("RGBA")
     except (OSError, UnidentifiedImageError, ValueError):
         return None
-    ground = Image.new("RGBA", picture.size, "white")
-    ground.alpha_composite(picture)
-    grey = ground.convert("L").resize((_SIDE, _SIDE), Image.Resampling.BILINEAR)
+    if picture.getchannel("A").getextrema() != (255, 255):
+        ground = Image.new("RGBA", picture.size, "white")
+        ground.alpha_composite(picture)
+        picture = ground
+    grey = picture.convert("L").resize((_SIDE, _SIDE), Image.Resampling.BILINEAR)
     return np.asarray(grey, np.float32)

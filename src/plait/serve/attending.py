@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
+import asyncio
 
 import anyio
-from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_Passed = Message | Exception
+_UNASKED_SECONDS = 0.05  # an app that has not asked for a request's body by then may never do
 
 
 class Attending:
@@ -25,50 +24,67 @@ class Attending:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        answered = False
-        failed: Exception | None = None
-        passing, passed = anyio.create_memory_object_stream[_Passed](1)
-
-        async def tracked(message: Message) -> None:
-            nonlocal answered
-            answered = message["type"] == "http.response.body" and not message.get("more_body", False)
-            await send(message)
-
-        async def watch() -> None:
-            await _pass_on(receive, passing)
-            if not answered:
-                tasks.cancel_scope.cancel()
-
-        with passing, passed:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(watch)
-                try:
-                    await self._app(scope, _receiving(passed), tracked)
-                except Exception as error:  # a task group would wrap it
-                    failed = error
-                tasks.cancel_scope.cancel()
-        if failed is not None:
-            raise failed
+        with anyio.CancelScope() as work:
+            client = _Client(receive, send, work)
+            try:
+                await self._app(scope, client.receive, client.send)
+            finally:
+                client.leave()
 
 
-async def _pass_on(receive: Receive, passing: MemoryObjectSendStream[_Passed]) -> None:
-    """Hand on what is received, or why nothing can be, until the client has gone."""
-    while True:
-        try:
-            message = await receive()
-        except Exception as error:
-            await passing.send(error)
-            await anyio.sleep(math.inf)
+class _Client:
+    """Whoever sent a request, as the app meets them; the end of their connection ends the work.
+
+    While the app reads the body, it meets that end itself. From the end of the body on a task listens: one of
+    asyncio's own, since a group of tasks costs seven times as much, and each request needs one. Where the app
+    does not ask, the first part is taken before it does; only after an unread part that is not the last is
+    nobody listened to.
+    """
+
+    def __init__(self, receive: Receive, send: Send, work: anyio.CancelScope) -> None:
+        self._receive = receive
+        self._send = send
+        self._work = work
+        self._first: asyncio.Task[Message] | None = None
+        self._listening: asyncio.Task[None] | None = None
+        self._unasked = asyncio.get_running_loop().call_later(_UNASKED_SECONDS, self._take_first)
+
+    async def receive(self) -> Message:
+        """Return the next part of the request; after the last it waits until it is cancelled."""
+        self._unasked.cancel()
+        if self._first is not None:
+            first, self._first = self._first, None
+            return await first
+        return await self._next()
+
+    async def send(self, message: Message) -> None:
+        """Pass on a part of the answer; nobody is listened to after the last."""
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            self.leave()
+        await self._send(message)
+
+    def leave(self) -> None:
+        """Listen no more; asyncio tells of no error of what was cancelled, be it done or not."""
+        self._unasked.cancel()
+        for task in (self._first, self._listening):
+            if task is not None:
+                task.cancel()
+
+    def _take_first(self) -> None:
+        self._first = asyncio.create_task(self._next())
+
+    async def _next(self) -> Message:
+        if self._listening is not None:
+            await anyio.sleep_forever()
+        message = await self._receive()
         if message["type"] == "http.disconnect":
-            return
-        await passing.send(message)
-
-
-def _receiving(passed: MemoryObjectReceiveStream[_Passed]) -> Receive:
-    async def received() -> Message:
-        message = await passed.receive()
-        if isinstance(message, Exception):
-            raise message
+            self._work.cancel()
+            await anyio.sleep_forever()
+        if not message.get("more_body", False):
+            self._listening = asyncio.create_task(self._listen())
         return message
 
-    return received
+    async def _listen(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._work.cancel()

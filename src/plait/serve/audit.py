@@ -15,9 +15,8 @@ from __future__ import annotations
 import json
 import logging
 import os
-import queue
 import threading
-import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -94,39 +93,43 @@ class Audit:
         self._folder = folder / FOLDER
         self._max_bytes = max_bytes
         self._kept = kept
-        self._waiting: queue.Queue[dict[str, Any] | None] = queue.Queue(_MOST_WAITING)
+        self._waiting: deque[dict[str, Any]] = deque()
+        self._are_some = threading.Event()
+        self._is_over = threading.Event()
         self._dropped = 0
         self._writer: threading.Thread | None = None
 
     def note(self, entry: Entry) -> None:
         """Take a line; it is on its way to the disk when this returns."""
         if self._writer is None:
+            self._is_over.clear()
             self._writer = threading.Thread(target=self._write_all, name="plait-audit", daemon=True)
             self._writer.start()
-        try:
-            self._waiting.put_nowait(entry.to_dict())
-        except queue.Full:
+        if len(self._waiting) >= _MOST_WAITING:
             self._dropped += 1
+            return
+        self._waiting.append(entry.to_dict())
+        if not self._are_some.is_set():  # waking a thread that is awake costs as much as waking it
+            self._are_some.set()
 
     def close(self) -> None:
         """Write what is waiting, and stop."""
         writer, self._writer = self._writer, None
         if writer is not None:
-            self._waiting.put(None, timeout=5)
+            self._is_over.set()
+            self._are_some.set()
             writer.join(5)
 
     def _write_all(self) -> None:
-        """Write lines as they come, many at a time where they come fast, until None comes."""
-        rows: list[dict[str, Any] | None] = []
-        while None not in rows:
-            rows = [self._waiting.get()]
-            until = time.monotonic() + _GATHERING
-            while len(rows) < _MOST_AT_ONCE and rows[-1] is not None:
-                try:
-                    rows.append(self._waiting.get(timeout=max(0.0, until - time.monotonic())))
-                except queue.Empty:
-                    break
-            self._write([row for row in rows if row is not None])
+        """Write lines as they come, many at a time where they come fast, until it is over."""
+        is_over = False
+        while not is_over:
+            self._are_some.wait()
+            is_over = self._is_over.wait(_GATHERING)
+            self._are_some.clear()  # before they are taken, so that none is missed that comes meanwhile
+            while self._waiting:
+                most = min(len(self._waiting), _MOST_AT_ONCE)
+                self._write([self._waiting.popleft() for _ in range(most)])
 
     def _write(self, rows: Sequence[dict[str, Any]]) -> None:
         dropped, self._dropped = self._dropped, 0

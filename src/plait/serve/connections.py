@@ -1,10 +1,14 @@
-"""Connections of the server: what sends its head too slowly is cut off, and so are too many of them."""
+"""Connections of the server: what sends its head too slowly is cut off, and so are too many of them.
+
+An answer's head goes out together with its body: sending is much of what a short answer costs.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
 import socket
+from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -14,6 +18,8 @@ from plait.serve.refusals import MEDIA_TYPE, Refusal
 
 HEAD_SECONDS = 15.0
 MOST_CONNECTIONS = 512
+_MOST_HELD = 4096  # bytes: heads of answers are shorter
+_MOST_JOINED = 65_536  # bytes; joining is copying
 
 
 class GuardedConnection(H11Protocol):  # type: ignore[misc]
@@ -33,6 +39,7 @@ class GuardedConnection(H11Protocol):  # type: ignore[misc]
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
+        self.transport = _Joining(transport, self.loop)
         _without_delay(transport)
         if len(self.connections) > self.most:
             transport.close()
@@ -71,6 +78,45 @@ class GuardedConnection(H11Protocol):  # type: ignore[misc]
         self._waiting = None
         if self.conn.their_state is h11.IDLE and not self.transport.is_closing():
             self.transport.close()
+
+
+class _Joining:
+    """A transport that sends a short piece with the one after it, if that comes in the same turn of the loop.
+
+    All but writing and closing is the transport's own.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._held = b""
+        self._sending: asyncio.Handle | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Send a piece, now or when this turn of the loop is over."""
+        if self._sending is None and 0 < len(data) <= _MOST_HELD:
+            self._held = data
+            self._sending = self._loop.call_soon(self._send_held)
+        elif self._sending is not None and len(data) <= _MOST_JOINED:
+            self._held += data
+            self._send_held()
+        else:
+            self._send_held()
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """Close the connection when all is sent."""
+        self._send_held()
+        self._transport.close()
+
+    def _send_held(self) -> None:
+        if self._sending is not None:
+            self._sending.cancel()
+            self._sending = None
+            self._transport.write(self._held)
 
 
 def _without_delay(transport: asyncio.Transport) -> None:

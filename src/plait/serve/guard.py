@@ -10,8 +10,8 @@ from __future__ import annotations
 import hmac
 import logging
 import time
-from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager
+from collections.abc import Collection
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -90,46 +90,48 @@ class Guard:
             return
         start = self._clock()
         answer = Answer(send, PAGE_POLICY if scope["path"] in self._pages else STRICT_POLICY)
+        headers = Headers(scope=scope)
         most = self._most_bytes(scope)
-        body = Body(receive, Headers(scope=scope), most_bytes=most, limits=self._limits, answer=answer)
+        body = Body(receive, headers, most_bytes=most, limits=self._limits, answer=answer)
         try:
-            await self._answer(scope, body, answer)
+            await self._answer(scope, headers, body, answer)
         finally:
             self._note(scope, body, answer, self._clock() - start)
 
-    async def _answer(self, scope: Scope, body: Body, answer: Answer) -> None:
+    async def _answer(self, scope: Scope, headers: Headers, body: Body, answer: Answer) -> None:
         try:
-            async with self._admitted(scope):
-                seconds = 0.0 if scope["path"] in self._uploads else self._limits.request_seconds
-                await in_time(lambda: self._app(scope, body.receive, answer.send), answer, seconds)
+            caller = self._admitted(scope, headers)
+            if caller is None:
+                await self._work(scope, body, answer)
+                return
+            with self._in_flight.one(caller.name):
+                async with self._shelves.using(caller.tenant) as scope["state"]["shelf"]:
+                    await self._work(scope, body, answer)
         except Exception as error:
             if answer.status:
                 raise
             await answer.refuse(_refusal_of(error, scope))
 
-    @asynccontextmanager
-    async def _admitted(self, scope: Scope) -> AsyncIterator[None]:
-        """Let a request in, with what belongs to its caller in its state.
+    async def _work(self, scope: Scope, body: Body, answer: Answer) -> None:
+        seconds = 0.0 if scope["path"] in self._uploads else self._limits.request_seconds
+        await in_time(lambda: self._app(scope, body.receive, answer.send), answer, seconds)
+
+    def _admitted(self, scope: Scope, headers: Headers) -> Caller | None:
+        """Return who sent a request, who is in its state from now on; None for what is open to everybody.
 
         Raises:
             Refusal: it must not pass.
-            LibraryError: its caller's library cannot be opened.
         """
-        headers = Headers(scope=scope)
         self._check_origin(scope, headers)
         is_open = scope["path"] in self._pages or scope["path"] == _HEALTH
         caller = None if is_open else self._caller(scope, headers)
         self._check_length(headers, self._most_bytes(scope))
         if caller is None:
-            yield
-            return
-        state = scope.setdefault("state", {})
-        state["caller"] = caller
+            return None
+        scope.setdefault("state", {})["caller"] = caller
         if wait := self._rate.take(caller.name):
             raise too_many("this key sends requests faster than it may: slow down", wait)
-        with self._in_flight.one(caller.name):
-            async with self._shelves.using(caller.tenant) as state["shelf"]:
-                yield
+        return caller
 
     def _check_origin(self, scope: Scope, headers: Headers) -> None:
         """Refuse what another web page may have sent.
@@ -220,6 +222,7 @@ def _address(scope: Scope) -> str:
     return scope["client"][0] if scope.get("client") else ""
 
 
+@lru_cache(64)  # clients send the same few, of at most 32 kB
 def _name(host: str) -> str:
     """Return a Host header's name without its port; "" if it is not of that form."""
     try:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Mapping
 
 import anyio
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Send
 
 from plait.serve.limits import Limits
@@ -29,11 +30,21 @@ HEADERS = {
 }
 
 
+def _sent(headers: Mapping[str, str]) -> tuple[tuple[bytes, bytes], ...]:
+    """Return headers as ASGI has them: bytes, the names in small letters."""
+    return tuple((name.lower().encode(), value.encode()) for name, value in headers.items())
+
+
+_SENT = {
+    policy: _sent({**HEADERS, "Content-Security-Policy": policy}) for policy in (PAGE_POLICY, STRICT_POLICY)
+}
+
+
 class Answer:
     """The way of an answer out.
 
     Args:
-        policy: its content security policy.
+        policy: its content security policy, `PAGE_POLICY` or `STRICT_POLICY`.
 
     Attributes:
         status: 0 before it has begun.
@@ -44,7 +55,7 @@ class Answer:
 
     def __init__(self, send: Send, policy: str) -> None:
         self._send = send
-        self._headers = {**HEADERS, "Content-Security-Policy": policy}
+        self._headers = _SENT[policy]
         self._refusal: Refusal | None = None
         self._is_over = False
         self.status = 0
@@ -68,21 +79,26 @@ class Answer:
         """Answer with a refusal, and nothing after it; the rest of the request's body is never read."""
         body = refusal.body()
         told = {"content-type": MEDIA_TYPE, "content-length": str(len(body)), **refusal.headers}
-        headers = [(name.lower().encode(), value.encode()) for name, value in told.items()]
-        await self._pass({"type": "http.response.start", "status": refusal.status, "headers": headers})
+        await self._pass({"type": "http.response.start", "status": refusal.status, "headers": _sent(told)})
         await self._pass({"type": "http.response.body", "body": body})
         self._is_over = True
 
     async def _pass(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = MutableHeaders(scope=message)
-            for name, value in self._headers.items():
-                headers.setdefault(name, value)
-            if not self.is_request_in:
-                headers["Connection"] = "close"
+            message = {**message, "headers": self._completed(message.get("headers", ()))}
         self.bytes += len(message.get("body", b""))
         await self._send(message)
+
+    def _completed(self, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """Return an answer's headers with ours, where it does not have them itself."""
+        every = [(name.lower(), value) for name, value in headers]
+        there = {name for name, _ in every}
+        every += [header for header in self._headers if header[0] not in there]
+        if not self.is_request_in:
+            every = [header for header in every if header[0] != b"connection"]
+            every.append((b"connection", b"close"))
+        return every
 
 
 class Body:

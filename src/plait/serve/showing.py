@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -11,14 +11,17 @@ from urllib.parse import quote
 from plait.data.parts import Part
 from plait.library.listing import Neighboured
 from plait.rag.answer import Answer
-from plait.schema import Explanation, Hit, Hits, Picture, Segment
+from plait.schema import Explanation, Hits, Picture, Segment
 
 Json = dict[str, Any]
 
 
 def shown_hits(hits: Hits) -> Json:
     """Return an answer's JSON form."""
-    return hits.changed(_addressed).to_dict()
+    said = hits.to_dict()
+    for hit, told in zip(hits, said["hits"], strict=True):
+        told.update(_pictures(hit.unit_id, hit.picture, hit.page_picture))
+    return said
 
 
 def shown_answer(answer: Answer) -> Json:
@@ -64,10 +67,6 @@ def unit_of(part_id: str) -> str:
     """Return the id of the unit that a part belongs to: "D:4" of "D:4.f0"; its own of a unit or document."""
     document, colon, place = part_id.rpartition(":")
     return f"{document}{colon}{place.partition('.')[0]}"
-
-
-def _addressed(hit: Hit) -> Hit:
-    return replace(hit, **_pictures(hit.unit_id, hit.picture, hit.page_picture))
 
 
 def _pictures(unit_id: str, picture: str | None, page_picture: str | None) -> Mapping[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -107,6 +108,7 @@ def _serve(app: FastAPI, listener: socket.socket) -> None:
         timeout_graceful_shutdown=10,
     )
     server = uvicorn.Server(config)
+    gc.freeze()  # what was imported is no garbage
     server.run(sockets=[listener])
     if not server.started:
         fail("the service could not start; what is above says why", 3)

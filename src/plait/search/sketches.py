@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 _SHINGLE = 3  # words
 _BITS = 16  # of a shingle's number: two of a page's shingles share one in a thousand times
 _LEAST_CHARACTERS = 1 << 16  # for which the powers of the base are kept, in half a megabyte
-_OTHER_LETTERS = 8  # letters, of which one byte more than they are is too many
+_OTHER_LETTERS = 8  # characters; a text of more bytes beyond ASCII than one for so many has no sketch
 _BASE = np.uint32(0x01000193)  # odd, so that it has an inverse among numbers of 32 bits
 _INVERSE = np.uint32(pow(0x01000193, -1, 1 << 32))
 _FIRST, _SECOND = np.uint32(0x9E3779B1), np.uint32(0x85EBCA77)  # odd: the order of words counts

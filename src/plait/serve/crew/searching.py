@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import queue
 import threading
@@ -37,6 +38,8 @@ def main(encoder: Encoder | None = None) -> None:
     except PlaitError as error:
         teller.say(Said(0, error=error))
         return
+    gc.collect()
+    gc.freeze()  # a look for garbage among all that a library holds stops every search for a quarter of a second
     teller.say(Said(0))
     waiting: queue.SimpleQueue[Asked] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(arriving, waiting, library, teller), daemon=True).start()

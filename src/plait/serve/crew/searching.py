@@ -39,7 +39,7 @@ def main(encoder: Encoder | None = None) -> None:
         teller.say(Said(0, error=error))
         return
     gc.collect()
-    gc.freeze()  # a look for garbage among all that a library holds stops every search for a quarter of a second
+    gc.freeze()  # to look for garbage among all that a library holds takes a quarter of a second
     teller.say(Said(0))
     waiting: queue.SimpleQueue[Asked] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(arriving, waiting, library, teller), daemon=True).start()

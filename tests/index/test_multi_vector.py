@@ -103,6 +103,18 @@ def test_queries_that_are_scanned_together_score_as_each_alone(tokens, monkeypat
         np.testing.assert_array_equal(shared, expected)
 
 
+def test_several_queries_asked_at_once_score_as_each_asked_alone():
+    scan = MultiVectors.of(units_of([1, 2, 0] * 30, 2, 8), tokens=2, width=8)
+    weights = np.array([0.25, 0.75], np.float32)
+    asked = [
+        (np.stack(units_of([2] * parts, 1, 8, seed=parts))[:, :, 0], weights[:parts]) for parts in (1, 2, 1)
+    ]
+    for scores, one in zip(scan.scores_of(asked), asked, strict=True):
+        np.testing.assert_array_equal(scores, scan.scores(*one))
+    nothing = MultiVectors.of([], tokens=2, width=8)
+    assert [len(scores) for scores in nothing.scores_of(asked)] == [0, 0, 0]
+
+
 def test_each_item_scores_its_own_product_and_the_best_one_gives_the_score():
     units = units_of([4, 0, 1], 3, 6)
     scan = MultiVectors.of(units, tokens=3, width=6)

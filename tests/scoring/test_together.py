@@ -46,6 +46,21 @@ def test_those_who_come_while_one_is_at_work_go_together() -> None:
     assert sorted(item for items in seen for item in items) == list(range(6))
 
 
+def test_several_items_of_one_caller_are_one_call_and_an_error_is_the_first_ones() -> None:
+    seen: list[list[int]] = []
+    together = Together[int, float](most=3)
+
+    def inverse(items: list[int]) -> list[float]:
+        seen.append(items)
+        return [1 / item for item in items]
+
+    assert together.each(inverse, [1, 2, 4, 5]) == [1, 0.5, 0.25, 0.2]
+    assert seen == [[1, 2, 4], [5]]
+    assert together.each(inverse, []) == []
+    with pytest.raises(ZeroDivisionError):
+        together.each(inverse, [1, 0, 2])
+
+
 def test_many_threads_each_get_their_own() -> None:
     told: list[int] = []
     together = Together[int, int](most=4, told=told.append)

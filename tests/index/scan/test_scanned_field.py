@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from plait.errors import ShapeError
 from plait.index.scan import mapped_vectors
 from plait.index.scan.field import Piece, ScannedField
 from plait.index.scan.file_format import Section
@@ -83,6 +84,18 @@ def test_queries_that_come_together_score_as_each_alone(field):
     alone = [field._rough_everywhere([query])[0] for query in queries]
     for together, expected in zip(field._rough_everywhere(queries), alone, strict=True):
         np.testing.assert_array_equal(together, expected)
+
+
+@pytest.mark.parametrize("all_exact", [False, True])
+def test_several_queries_asked_at_once_score_as_each_asked_alone(field, all_exact, monkeypatch):
+    monkeypatch.setattr(field._costs, "prefers_exact", lambda units: all_exact)
+    random, weights = np.random.default_rng(5), np.array([0.75, 0.25], np.float32)
+    asked = [(unit_vectors(random, 2, 1, WIDTH), weights), (unit_vectors(random, 1, 1, WIDTH), weights[:1])]
+    for (scores, is_exact), one in zip(field.rough_scores_of(asked), asked, strict=True):
+        assert is_exact == all_exact
+        np.testing.assert_array_equal(scores, field.rough_scores(*one)[0])
+    with pytest.raises(ShapeError, match=f"stored vectors {WIDTH}"):
+        field.rough_scores_of([(unit_vectors(random, 1, 1, WIDTH + 1), weights[:1])])
 
 
 @pytest.mark.parametrize("share", [0.2, 0.9])  # by what is gathered, and by what all score

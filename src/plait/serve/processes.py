@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import BinaryIO
 
 # What a process may need of the environment; keys and tokens are none of its business.
@@ -47,7 +48,8 @@ def ended(process: subprocess.Popen[bytes], *, patience_seconds: float = 0) -> s
     process.kill()
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
-            pipe.close()
+            with suppress(OSError):  # what was not written yet goes nowhere
+                pipe.close()
     process.wait()
     if code is None:
         return "had to be ended"

@@ -246,7 +246,7 @@ class _Member:
 
     def _write(self) -> None:
         assert self.process.stdin is not None
-        with suppress(OSError):
+        with suppress(OSError, ValueError):  # it has ended, and its pipe may be closed already
             while (what := self._writing.get()) is not None:
                 self.process.stdin.write(what if isinstance(what, bytes) else frame(what))
                 self.process.stdin.flush()

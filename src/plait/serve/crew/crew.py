@@ -128,7 +128,7 @@ class Crew:
                 for errand in left:
                     errand.fail(LibraryError("the service is ending: the search was given up"))
                 return
-            _log.error("a searching process %s; another is started", how)
+            _log.error("a searching process %s", member.failure or how)
             is_short = time.monotonic() - member.began < _SHORT_SECONDS
             self._short_lives = self._short_lives + 1 if is_short else 0
             self._members.remove(member)

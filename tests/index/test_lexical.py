@@ -8,9 +8,10 @@ from threading import Thread
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from plait.index import lexical
 from plait.index.lexical import term_counts, term_hash, words
 
 
@@ -75,3 +76,14 @@ def test_stemming_from_many_threads_gives_what_one_thread_gives():
     for thread in threads:
         thread.join()
     assert all(found[number] == expected for number in range(4))
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
+@example("It’s 2.10, don't: naïve_café x__y_ _ __ Ünïcode ŒUVRE ﬁne straße İstanbul")
+@example("ЁЛКА и Ἀθήνα, Αθήνα's ①②½ Ⅷ \U0001f52c²")
+@example("世界中の人々 hello_世界 ภาษาไทย नमस्ते שָׁלוֹם 한국어")
+def test_scripts_that_part_words_by_spaces_give_the_words_of_the_pattern_for_all(text: str) -> None:
+    found = words(text, language="none")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lexical, "_SPACED_WORD", lexical._WORD)
+        assert found == words(text, language="none")

@@ -58,7 +58,7 @@ def test_a_scan_beside_another_stays_on_its_thread():
 
 
 def test_workers_follow_the_work_and_the_users_limit(monkeypatch):
-    monkeypatch.setattr(threads, "_cores", lambda: 64)
+    monkeypatch.setattr(threads, "processors", lambda: 64)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     assert [workers_for(products) for products in (0, 10**8, 7 * 10**8, 10**12)] == [1, 1, 2, 4]
     monkeypatch.setenv("OMP_NUM_THREADS", "1")

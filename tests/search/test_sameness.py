@@ -6,13 +6,13 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from plait.index.lexical import words
 from plait.schema import Passage, Picture, Segment, Unit
-from plait.search.sameness import content, nearly_same, whole_words
+from plait.search.sameness import content, nearly_same
 
 TEXT = (
     "Close the safety valve before you open the boiler and drain all of the water that is left in the tank."
@@ -85,14 +85,6 @@ def test_a_part_is_what_it_is_without_its_unit(tmp_path: Path, drawn) -> None:
     assert nearly_same(content(one, "p1"), content(other, "p0"), tmp_path)
     assert nearly_same(content(one, "f0"), content(other, "f0"), tmp_path)
     assert not nearly_same(content(one, "p0"), content(other, "p0"), tmp_path)
-
-
-@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
-@example("It’s 2.10, don't: naïve_café x__y_ _ __ Ünïcode ŒUVRE ﬁne straße İstanbul")
-@example("ЁЛКА и Ἀθήνα, Αθήνα's ①②½ Ⅷ \U0001f52c²")
-@example("世界中の人々 hello_世界 ภาษาไทย नमस्ते שָׁלוֹם 한국어")
-def test_words_are_those_of_the_index_in_no_language(text: str) -> None:
-    assert whole_words(text) == words(text, language="none")
 
 
 def shingles(text: str) -> set[tuple[str, ...]]:

@@ -88,26 +88,32 @@ def app_of(library: Library, *, audit: bool = False, crew: Crew | None = None, *
 
 
 @contextmanager
-def running(app: FastAPI) -> Iterator[Service]:
-    """Run an app in uvicorn on a free port of the loopback, in a thread."""
-    config = uvicorn.Config(app, port=0, log_level="error", access_log=False, lifespan="on")
+def listening(config: uvicorn.Config) -> Iterator[tuple[str, int]]:
+    """Run a server in a thread; give its address."""
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
         assert thread.is_alive(), "the server ended before it began"
         time.sleep(0.005)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    url, token = f"http://127.0.0.1:{port}", {"Authorization": f"Bearer {TOKEN}"}
     try:
+        yield server.servers[0].sockets[0].getsockname()[:2]
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+@contextmanager
+def running(app: FastAPI) -> Iterator[Service]:
+    """Run an app in uvicorn on a free port of the loopback."""
+    config = uvicorn.Config(app, port=0, log_level="error", access_log=False, lifespan="on")
+    with listening(config) as (_, port):
+        url, token = f"http://127.0.0.1:{port}", {"Authorization": f"Bearer {TOKEN}"}
         with (
             httpx.Client(base_url=url, headers=token, trust_env=False, timeout=20) as client,
             httpx.Client(base_url=url, trust_env=False, timeout=20) as stranger,
         ):
             yield Service(port, client, stranger)
-    finally:
-        server.should_exit = True
-        thread.join(10)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import gc
 import queue
 import socket
 import threading
-import time
 from collections.abc import Iterator
 
 import anyio
@@ -15,6 +14,7 @@ import pytest
 import uvicorn
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
+from tests.serve.conftest import listening
 
 from plait.serve.attending import Attending
 from plait.serve.connections import GuardedConnection
@@ -89,15 +89,9 @@ def address(told: Told) -> Iterator[tuple[str, int]]:
     config = uvicorn.Config(
         Attending(told), port=0, log_level="critical", http=GuardedConnection, lifespan="off"
     )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while thread.is_alive() and not server.started:
-        time.sleep(0.005)
-    yield server.servers[0].sockets[0].getsockname()[:2]
-    told.go_on.set()
-    server.should_exit = True
-    thread.join(10)
+    with listening(config) as at:
+        yield at
+        told.go_on.set()
 
 
 def sent(address: tuple[str, int], method: str, path: str, rest: bytes) -> socket.socket:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
+from tests.serve.conftest import listening
 
 from plait.serve.connections import GuardedConnection, reachable_warning
 
@@ -52,14 +52,8 @@ def address() -> Iterator[tuple[str, int]]:
     config = uvicorn.Config(
         app, port=0, log_level="critical", http=Hasty, lifespan="off", timeout_keep_alive=60
     )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while thread.is_alive() and not server.started:
-        time.sleep(0.005)
-    yield server.servers[0].sockets[0].getsockname()[:2]
-    server.should_exit = True
-    thread.join(10)
+    with listening(config) as at:
+        yield at
 
 
 @contextmanager

@@ -32,7 +32,7 @@ def workers_for(products: int) -> int:
         products: multiplications of numbers in all.
     """
     allowed = os.environ.get("OMP_NUM_THREADS", "")
-    cores = int(allowed) if allowed.isdigit() else _cores()
+    cores = int(allowed) if allowed.isdigit() else processors()
     return max(1, min(4, cores, products // _WORTH_A_THREAD))
 
 
@@ -54,6 +54,6 @@ def _at_work() -> Iterator[int]:
             _scans[0] -= 1
 
 
-def _cores() -> int:
-    """Return how many cores this process may use; all of them where the system cannot tell."""
+def processors() -> int:
+    """Return how many processors this process may use; all of them where the system cannot tell."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -104,19 +104,23 @@ def mixture(lanes: Lanes, parameters: MixtureParameters) -> NDArray[np.float32]:
             "expected one of the lanes text, bm25, image_tokens, image, figure_words, ret; "
             f"got {sorted(lanes)}"
         )
-    nowhere = _nowhere(known)
+    silent = nowhere(known)
     score = _words_evidence(lanes, parameters, len(known[0]))
     if any(name in lanes for name in _IMAGE):
         _add_image_evidence(score, lanes, parameters)
     if "ret" in lanes and parameters.ret:
         score += _or_mean(lanes["ret"], parameters.ret)
-    if nowhere is not None:
-        score[nowhere] = np.nan
+    if silent is not None:
+        score[silent] = np.nan
     return score.astype(np.float32)
 
 
-def _nowhere(lanes: Sequence[NDArray[np.float32]]) -> NDArray[np.bool_] | None:
-    """Return (N,) True for a unit that is NaN in every lane; None if there is none such."""
+def nowhere(lanes: Sequence[NDArray[np.float32]]) -> NDArray[np.bool_] | None:
+    """Return (N,) True for a unit that is NaN in every lane; None if there is none such.
+
+    Args:
+        lanes: (N,) scores each, of one lane or more; the first few that are NaN nowhere end the search.
+    """
     silent = np.isnan(lanes[0])
     for lane in lanes[1:]:
         if not silent.any():

@@ -39,7 +39,7 @@ from plait.index.base import Scores
 from plait.index.lexical import words
 from plait.schema import Query
 from plait.scoring.calibration import Calibration, Side
-from plait.scoring.mixture import MixtureParameters
+from plait.scoring.mixture import MixtureParameters, nowhere
 from plait.search.ranking import Ranking
 
 Values = dict[str, float]
@@ -233,13 +233,9 @@ def _words(query: Query, snapshot: Words) -> tuple[float, float, int]:
 
 def _there(lanes: Mapping[str, Scores]) -> int:
     """Return how many units some lane speaks of."""
-    every = iter(lanes.values())
-    silent = np.isnan(next(every))
-    for there in every:
-        if not silent.any():
-            break
-        silent &= np.isnan(there)
-    return len(silent) - int(np.count_nonzero(silent))
+    every = list(lanes.values())
+    silent = nowhere(every)
+    return len(every[0]) - (0 if silent is None else int(np.count_nonzero(silent)))
 
 
 def _known(scores: Scores) -> Scores:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plait.errors import InputError, ShapeError
-from plait.scoring.mixture import MixtureParameters, mixture
+from plait.scoring.mixture import MixtureParameters, mixture, nowhere
 
 Method = Literal["gated", "zsum", "rrf"]
 Lanes = Mapping[str, NDArray[np.float32]]
@@ -60,8 +60,9 @@ def fuse(
     if method == "gated" and parameters is not None:
         return mixture(lanes, parameters)
     fused = reciprocal_ranks(lanes, weights=weights) if method == "rrf" else z_sum(lanes, weights=weights)
-    nowhere = np.logical_and.reduce([np.isnan(scores) for scores in lanes.values()])
-    fused[nowhere] = np.nan
+    silent = nowhere(list(lanes.values()))
+    if silent is not None:
+        fused[silent] = np.nan
     return fused
 
 

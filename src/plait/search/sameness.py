@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -52,12 +50,12 @@ class Content:
     def has_few_words(self) -> bool:
         """Whether there are too few words to tell anything."""
         text = self.text
-        return len(whole_words(text[:_BEGINNING])) < _FEW and len(whole_words(text)) < _FEW
+        return len(_words(text[:_BEGINNING])) < _FEW and len(_words(text)) < _FEW
 
     @cached_property
     def shingles(self) -> frozenset[int]:
         """Hashes of every three words that follow each other; of fewer words, of all of them."""
-        every = whole_words(self.text)
+        every = _words(self.text)
         if len(every) < _SHINGLE:
             return frozenset([hash(tuple(every))] if every else ())
         return frozenset(map(hash, zip(*(every[first:] for first in range(_SHINGLE)), strict=False)))
@@ -97,34 +95,8 @@ def nearly_same(one: Content, other: Content, root: Path | None) -> bool:
     return alike and _same_pictures(one.pictures, other.pictures, root)
 
 
-def whole_words(text: str) -> list[str]:
-    """Return `lexical.words` of no language; of Latin, Greek and Cyrillic letters in a fifth of the time."""
-    plain = unicodedata.normalize("NFKC", text).casefold()
-    if not _is_parted(plain):
-        return words(text, language=NO_STEMMING)
-    pattern = _ASCII_WORD if plain.isascii() else _WORD
-    found: list[str] = pattern.findall(plain.replace("’", "'"))
-    if "_" not in plain:
-        return found
-    return [part for word in found for part in (_parts(word) if "_" in word else (word,))]
-
-
-# Words of letters outside of these need no more than \w.
-_OTHER_SCRIPTS = re.compile(
-    "[\u0300-\u036f\u0483-\u0489\u0530-\u1dff\u1f00-\u1fff\u2c00-\ud7ff\uf900-\U0001efff\U00020000-\U0010ffff]"
-)
-_WORD = re.compile(r"[0-9]+(?:\.[0-9]+)+|\w+(?:'\w+)*")
-_ASCII_WORD = re.compile(_WORD.pattern, re.ASCII)
-
-
-@lru_cache(maxsize=_KEPT)
-def _parts(identifier: str) -> tuple[str, ...]:
-    return tuple(words(identifier, language=NO_STEMMING))
-
-
-def _is_parted(text: str) -> bool:
-    """Tell whether all letters are of scripts that part words by spaces, and need no marks."""
-    return text.isascii() or _OTHER_SCRIPTS.search(text) is None
+def _words(text: str) -> list[str]:
+    return words(text, language=NO_STEMMING)
 
 
 def _overlap(some: frozenset[Any], others: frozenset[Any], share: float) -> bool:

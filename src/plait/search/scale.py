@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plait.index.base import Scores
-from plait.scoring.mixture import MixtureParameters, mixture
+from plait.scoring.mixture import MixtureParameters, mixture, nowhere
 from plait.search.fusion import RANK_OFFSET, SMALLEST_SPREAD, Fused, Lanes, Method, Weights, fuse, weighted
 
 
@@ -41,7 +41,9 @@ class Fusing:
             fused = self._mixed(rows, units, self.parameters)
         else:
             fused = self._summed(rows, units)
-        fused[np.all([np.isnan(there) for there in rows.values()], axis=0)] = np.nan
+        silent = nowhere(list(rows.values()))
+        if silent is not None:
+            fused[silent] = np.nan
         return fused
 
     def _summed(self, rows: Lanes, units: Lanes) -> Fused:

@@ -9,11 +9,11 @@ from typing import TypeVar
 import anyio
 import anyio.to_thread
 
+from plait.index.threads import processors
 from plait.library import Library
 from plait.rag.answer import Answer
 from plait.schema import Explanation, Hits, Query, SearchRequest
 from plait.serve.crew import Crew
-from plait.serve.processes import processors
 from plait.serve.refusals import too_many
 
 T = TypeVar("T")

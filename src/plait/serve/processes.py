@@ -54,8 +54,3 @@ def ended(process: subprocess.Popen[bytes], *, patience_seconds: float = 0) -> s
     if code is None:
         return "had to be ended"
     return f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
-
-
-def processors() -> int:
-    """Return how many processors this process may use; all of them where the system cannot tell."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -24,6 +24,7 @@ _DONE = "copied.json"
 _NOT_STORED = (
     "model", "threads", "read_workers", "batch_documents", "exact_mb", "recall", "method", "lane_weights",
     "recentring", "hub_suppression", "rerank", "urls", "feedback", "llm_url", "llm_model",
+    "requests_per_minute", "request_mb", "upload_mb", "request_seconds", "search_processes",
 )  # fmt: skip
 
 

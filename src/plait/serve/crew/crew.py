@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from plait.errors import InputError, LibraryError, PlaitError
+from plait.index.threads import processors
 from plait.library import Library
 from plait.schema import SearchRequest
 from plait.serve.crew.frames import Asked, Opening, Said, frame, frames
-from plait.serve.processes import ended, environment, processors
+from plait.serve.processes import ended, environment
 from plait.settings import Settings
 
 # -P: modules are never imported from the folder the user happens to stand in.
@@ -27,7 +28,7 @@ _PROGRAM = (sys.executable, "-P", "-m", "plait.serve.crew.searching")
 _TRIES = 2  # a request that ends two processes is not given to a third
 _SHORT_SECONDS = 30.0  # a process that ends sooner than so after its start says that something is wrong
 _SHORT_LIVES = 4  # so many in a row, and no further one is started
-_LARGE = 30_000  # units: of fewer, one process answers fifty searches a second
+_LARGE = 30_000  # units; processes of smaller libraries are not worth their memory
 _MOST_CHOSEN, _MOST_PROCESSES = 4, 64
 _RENEW_SECONDS = 120.0  # that `renew` waits at most
 
@@ -56,7 +57,6 @@ class Crew:
         self._members: list[_Member] = []
         self._turn = threading.RLock()
         self._short_lives = 0
-        self._stopped = False
         self._failure: Exception | None = None
 
     def __len__(self) -> int:
@@ -89,7 +89,6 @@ class Crew:
     def stop(self) -> None:
         """End the processes, and what they are at."""
         with self._turn:
-            self._stopped = True
             members, self._members = self._members, []
         for member in members:
             member.end()
@@ -132,7 +131,7 @@ class Crew:
             is_short = time.monotonic() - member.began < _SHORT_SECONDS
             self._short_lives = self._short_lives + 1 if is_short else 0
             self._members.remove(member)
-            if self._short_lives < _SHORT_LIVES and not member.failed:
+            if self._short_lives < _SHORT_LIVES and member.failure is None:
                 self._members.append(self._started())
             elif not self._members:
                 self._failure = member.failure or LibraryError(
@@ -157,7 +156,7 @@ def crew_for(library: Library) -> Crew | None:
     if not 0 <= wanted <= _MOST_PROCESSES:
         raise InputError(f"search_processes must be from 0 to {_MOST_PROCESSES}, got {wanted}: 0 chooses")
     if not wanted:
-        is_large = library.status().units >= _LARGE
+        is_large = library.count()[0] >= _LARGE
         wanted = min(_MOST_CHOSEN, processors()) if is_large else 1
     return Crew(library.folder, library.settings, wanted) if wanted > 1 else None
 
@@ -195,7 +194,7 @@ class _Member:
         process: as it was started.
         ready: done once it has opened the library, or failed to.
         began: when it was started, as of `time.monotonic`.
-        failure: why it could not open the library.
+        failure: why it could not open the library, which then no other can; None if it could.
     """
 
     def __init__(self, program: Sequence[str], opening: bytes, gone: _Gone) -> None:
@@ -220,11 +219,6 @@ class _Member:
 
     def __len__(self) -> int:
         return len(self._errands)
-
-    @property
-    def failed(self) -> bool:
-        """Whether it could not open the library: then no other can."""
-        return self.failure is not None
 
     def take(self, errand: _Errand) -> None:
         """Send a request; the answer goes to its errand."""
